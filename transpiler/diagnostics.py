@@ -23,7 +23,9 @@ CODES: dict[str, Rule] = {
     "KT104": Rule("error", "shapes do not fit", "check the input shapes; Keras would refuse this too"),
     "KT105": Rule("error", "not supported by this tool yet", "rewrite this part by hand"),
     "KT201": Rule("error", "a value must be known to build the model", "use a constant, or trace a call with --entry"),
-    "KT202": Rule("error", "a limit of the evaluator was reached", "simplify the program, or trace a call with --entry"),
+    "KT202": Rule(
+        "error", "a limit of the evaluator was reached", "simplify the program, or trace a call with --entry"
+    ),
     "KT203": Rule("error", "a branch depends on a value known only at run time", "fix the condition, or use --entry"),
     "KT204": Rule("error", "Python construct not supported where a model is built", "rewrite it with plainer Python"),
     "KT205": Rule("error", "the program would fail here", "fix the program"),
@@ -33,6 +35,7 @@ CODES: dict[str, Rule] = {
     "KT401": Rule("note", "input size unknown: a lazy module is used", "give the input shape to fix the size"),
     "KT402": Rule("note", "initialiser differs", "pass --init keras"),
     "KT501": Rule("error", "weight file does not fit", "check that file and program belong together"),
+    "KT999": Rule("error", "internal error", "please report it with the input; TRANSPILER_DEBUG=1 shows the details"),
 }
 
 

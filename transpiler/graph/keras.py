@@ -100,6 +100,7 @@ class Tensor:
     node: Node | None = None
     index: int = 0
     hint: str | None = None
+    name: str | None = None  # of an Input: the `name=` it was given
     mask: Tensor | None = None  # the implicit Keras mask (bool, (N, T)) that travels with it
 
     @property

@@ -23,19 +23,22 @@ class UnknownValueError(Exception):
         self.expr = expr
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Leaf:
     """A name of the source that a number came from.
 
     ``scope`` is ``"global"`` for a module-level constant (usable inside a class body as it is) or ``"local"`` for a
     builder's parameter or a run-time value, which becomes a constructor parameter called ``name``. ``source`` is the
     expression that gives it where the model is built; ``default`` is the source text of the parameter's default.
+    ``structural`` is set once the program has branched or looped on it: then a known value is printed as that value,
+    for a class with another one would have another structure.
     """
 
     name: str
     scope: str = "local"
     source: str = ""
     default: str | None = None
+    structural: bool = False
 
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "neg": 3, "**": 4}
@@ -69,11 +72,15 @@ class Expr:
         return self.value
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yield every leaf, left to right, repeats included."""
-        if self.leaf is not None:
+        """Yield every leaf that shows in the text, left to right, repeats included."""
+        if self.leaf is not None and not self._frozen:
             yield self.leaf
         for arg in self.args:
             yield from arg.leaves()
+
+    @property
+    def _frozen(self) -> bool:
+        return self.leaf is not None and self.leaf.structural and self.value is not None
 
     # -- arithmetic -------------------------------------------------------------------------------------------------
     def __add__(self, other: Scalar) -> Scalar:
@@ -165,7 +172,7 @@ class Expr:
 
     def code(self) -> str:
         """The expression as Python source."""
-        if self.op == "const":
+        if self.op == "const" or self._frozen:
             return repr(self.value)
         if self.leaf is not None:
             return self.leaf.name

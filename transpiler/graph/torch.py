@@ -112,6 +112,12 @@ class Call:
     (``"torch.cat([{0}, {1}], dim=1)"``). ``operator`` marks templates that need brackets when put inside another
     expression (``"{0} + {1}"``). ``module_form`` is the ``nn`` module that does the same on one input, for use in
     ``nn.Sequential``. A call with several outputs assigns a tuple.
+
+    ``unpack`` is the text of the assignment's left side where the result must be picked apart; ``{i}`` stands for the
+    name of ``outputs[i]``: ``"_, ({0}, _)"`` takes the last state of an LSTM. Each output stands in it once; one that
+    nobody reads may be printed ``_``. Without it several outputs are ``"{0}, {1}"``. It may be set with one output.
+    ``arguments`` is the text between the brackets of a module's call, over the inputs, where they are not simply given
+    in order: ``"{0}, {0}, {0}, need_weights=False"``, ``"{0}, ({1}, {2})"``.
     """
 
     target: Module | str
@@ -122,7 +128,8 @@ class Call:
     module_form: str | None = None
     layer: Layer | None = None
     helpers: tuple[str, ...] = ()
-    unpack: str = ""  # for module results that need picking apart, e.g. "{out}, _" assigned from the call
+    unpack: str = ""
+    arguments: str = ""
 
 
 @dataclass(eq=False)

@@ -121,8 +121,20 @@ class LayerRule:
         raise NotImplementedError
 
     def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
-        """What happens to the implicit mask: ``"pass"``, ``"stop"`` or ``"make"`` (Embedding, Masking)."""
+        """What happens to the implicit mask: ``"pass"``, ``"stop"`` or ``"make"`` (Embedding, Masking).
+
+        ``"pass"``: the output carries the mask of the call's first tensor (an explicit ``mask=`` of the call goes
+        before). A tuple gives one answer for each output in order. ``"make"``: the mask is what :meth:`mask_ops`
+        says. ``inputs`` and ``masks`` (True where a tensor has a mask) have the structure of the first argument.
+        """
         return "stop"
+
+    def mask_ops(self, layer: Layer) -> tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...]:
+        """How a mask is made: ops applied in turn, the first to the layer's input, each as (name, args, kwargs).
+
+        The op's first argument is the running tensor: ``(("keras.ops.not_equal", (0,), {}),)`` is ``input != 0``.
+        """
+        return ()
 
     def weights(self, layer: Layer, inputs: Any) -> tuple[WeightSpec, ...]:
         """The layer's variables in Keras' order, for the given input spec(s)."""

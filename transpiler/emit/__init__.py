@@ -1,0 +1,1 @@
+"""From torch graphs to source text: classes, names, and the code around them."""

@@ -1,0 +1,173 @@
+"""Calls of Keras' and TensorFlow's own names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed, is_known, plain
+from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
+from transpiler.graph.program import Action
+from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
+from transpiler.rules.data import FUNCTIONS, infer_function
+from transpiler.rules.names import MERGE_FUNCTIONS
+from transpiler.rules.opnames import op_call
+
+
+def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """Call a Keras or TensorFlow symbol by its canonical name."""
+    from transpiler.evaluate.layers import call_layer, make_layer
+    from transpiler.evaluate.models import make_input, make_model, make_sequential
+
+    for value in (*args, *kwargs.values()):
+        if is_failed(value):
+            raise FailedDependencyError
+    if name == "keras.Sequential":
+        return make_sequential(ev, args, kwargs, node)
+    if name == "keras.Model":
+        return make_model(ev, args, kwargs, node)
+    if name == "keras.Input":
+        return make_input(ev, args, kwargs, node)
+    if name in MERGE_FUNCTIONS:
+        layer = make_layer(ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node)
+        return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
+    if name in LAYERS:
+        return make_layer(ev, name, args, kwargs, node)
+    if name in OBJECTS:
+        return make_object(ev, name, args, kwargs, node)
+    if (known := _setting(ev, name, args, node)) is not NotImplemented:
+        return known
+    if any(True for _ in walk_tensors([args, kwargs])):
+        return _tensor_call(ev, name, args, kwargs, node)
+    if name in FUNCTIONS:
+        return call_function(ev, name, args, kwargs, node)
+    if is_build(args) or any(isinstance(v, Layer) for v in args) or name.startswith("keras.layers."):
+        raise Refusal("KT101", f"`{name}` is not supported" + _reason(name))
+    return Opaque(f"`{name}` is known only when the program runs")
+
+
+def _reason(name: str) -> str:
+    return f": {REFUSED[name]}" if name in REFUSED else ""
+
+
+def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    from transpiler.evaluate.layers import call_layer, make_layer
+    from transpiler.evaluate.operators import make_op
+
+    if name.startswith("keras.activations."):
+        layer = make_layer(ev, "keras.layers.Activation", [name.rpartition(".")[2]], {}, node, anonymous=True)
+        return call_layer(ev, layer, args, kwargs, node)
+    found = op_call(name, tuple(args), kwargs)
+    if found is None:
+        raise Refusal("KT101", f"`{name}` on a tensor is not supported" + _reason(name))
+    symbol, op_args, op_kwargs = found
+    if symbol not in OPS:
+        raise Refusal("KT101", f"`{name}` on a tensor is not supported" + _reason(name))
+    return make_op(ev, symbol, tuple(op_args), dict(op_kwargs), node)
+
+
+def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
+    """Backend settings, known at once."""
+    if name in ("keras.backend.image_data_format", "keras.config.image_data_format"):
+        return ev.image_data_format
+    if name == "keras.backend.image_dim_ordering":
+        return "tf" if ev.image_data_format == "channels_last" else "th"
+    if name in ("keras.backend.set_image_data_format", "keras.config.set_image_data_format",
+                "keras.backend.set_image_dim_ordering"):  # fmt: skip
+        value = plain(args[0]) if args else None
+        if value not in ("channels_last", "tf"):
+            raise Refusal("KT105", "a data format other than channels_last is not supported")
+        ev.mark_build(node)
+        return None
+    if name in ("keras.backend.backend", "keras.config.backend"):
+        return "tensorflow"
+    if name in ("keras.backend.floatx", "keras.config.floatx"):
+        return "float32"
+    if name in ("keras.backend.epsilon", "keras.config.epsilon"):
+        return 1e-7
+    if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+        if args and isinstance(args[0], Tensor):
+            return tuple(args[0].shape)
+    if name == "keras.backend.ndim" and args and isinstance(args[0], Tensor):
+        return args[0].spec.rank
+    return NotImplemented
+
+
+def make_object(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> ApiObject:
+    """An initialiser, a loss, an optimizer …"""
+    from transpiler.evaluate.expressions import unknown_to_program
+
+    bound = bind(name, OBJECTS[name], tuple(args), kwargs)
+    ev.mark_build(node)
+    config = {key: to_object(ev, unknown_to_program(value)) for key, value in bound.items()}
+    return ApiObject(name, config)
+
+
+def to_object(ev: Evaluator, value: Any) -> Any:
+    """A configuration value as rules know it: functions become references, classes of the API default objects."""
+    if isinstance(value, Function):
+        return function_ref(ev, value)
+    if isinstance(value, Symbol):
+        return symbol_object(value)
+    return value
+
+
+def symbol_object(value: Symbol) -> Any:
+    """A name of the API given as a configuration value: ``tf.nn.relu``, ``keras.initializers.HeNormal``."""
+    owner, _, leaf = value.name.rpartition(".")
+    if owner in ("keras.activations", "tensorflow.nn", "keras.ops", "tensorflow", "tensorflow.math", "keras.ops.nn"):
+        return leaf
+    if value.name in OBJECTS and leaf[:1].isupper():
+        return ApiObject(value.name, {p.name: p.default for p in OBJECTS[value.name]})
+    if owner in ("keras.losses", "keras.metrics", "keras.regularizers", "keras.initializers"):
+        return leaf
+    return value
+
+
+def function_ref(ev: Evaluator, function: Function) -> FunctionRef:
+    """A reference to a function of the program's that rules can trace."""
+    name = function.name
+    kept = name if not name.startswith("<") else None
+
+    def trace(specs: tuple[TensorSpec, ...]) -> Model:
+        return trace_function(ev, function, specs)
+
+    return FunctionRef(name, trace, kept)
+
+
+def trace_function(ev: Evaluator, function: Any, specs: tuple[TensorSpec, ...], structure: Any = None) -> Model:
+    """Interpret ``function`` on fresh tensors and return the graph of what it computed."""
+    from transpiler.evaluate.calls import invoke
+    from transpiler.evaluate.models import nodes_between
+
+    tensors = [Tensor(spec) for spec in specs]
+    args = [list(tensors)] if structure is list else list(tensors)
+    at = ev.current if isinstance(ev.current, cst.Call) else cst.Call(cst.Name("trace"))
+    result = invoke(ev, function, args, {}, at)
+    if not any(True for _ in walk_tensors(result)):
+        raise Refusal("KT105", "this function does not return a tensor that can be followed")
+    model = Model("function", tensors, result, getattr(function, "name", "function"), False, ev.origin(at))
+    model.nodes = nodes_between(ev, tensors, result)
+    return model
+
+
+def call_function(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """A function of the API on data: an action with a result whose shape is known."""
+    from transpiler.evaluate.expressions import unknown_to_program
+
+    signature = {p.name for p in FUNCTIONS[name]}
+    bound = bind(name, FUNCTIONS[name], tuple(unknown_to_program(args)), unknown_to_program(kwargs))
+    positional = [p.name for p in FUNCTIONS[name]][: len(args)]
+    aliases = {alias: p.name for p in FUNCTIONS[name] for alias in (p.name, *p.aliases)}
+    given = [*positional, *(aliases[key] for key in kwargs if key in aliases)]
+    assert set(given) <= signature
+    action = Action(name, {key: bound[key] for key in given}, ev.span(node), ev.scope.qualified_name, node=node)
+    ev.record(action)
+    result = infer_function(name, {key: plain(v) if is_known(v) else v for key, v in bound.items()})
+    from transpiler.graph.program import Unknown
+
+    return Opaque(result.why) if isinstance(result, Unknown) else result
+

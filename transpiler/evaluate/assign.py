@@ -1,0 +1,163 @@
+"""Binding values to names, attributes, elements and nested targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
+from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
+from transpiler.graph.keras import Layer, Model, Tensor
+from transpiler.graph.program import Array
+from transpiler.graph.symbolic import Expr, Leaf
+
+
+def assign(ev: Evaluator, target: cst.BaseExpression, value: Any, source: cst.BaseExpression | None) -> None:
+    """Bind ``value`` to ``target``; ``source`` is the expression that it came from."""
+    if isinstance(target, cst.Name):
+        ev.scope.set(target.value, name_value(ev, target.value, value))
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        _unpack(ev, target, value)
+    elif isinstance(target, cst.Attribute):
+        set_attribute(ev, target, value)
+    elif isinstance(target, cst.Subscript):
+        _set_item(ev, target, value)
+    elif isinstance(target, cst.StarredElement):
+        assign(ev, target.value, value, None)
+    if source is not None and is_build(value) and not isinstance(value, Model):
+        ev.mark_build(source)
+
+
+def name_value(ev: Evaluator, name: str, value: Any) -> Any:
+    """``value`` as it is known under ``name``: tensors get hints, numbers and unknowns remember the name."""
+    if isinstance(value, (Tensor, Layer, Model)):
+        if value.hint is None:
+            value.hint = name
+        return value
+    if is_failed(value):
+        return value
+    if isinstance(value, Opaque):
+        return Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
+    if isinstance(value, Array):
+        ev.array_names[id(value)] = name
+        ev.keep_alive.append(value)
+        return value
+    number = value.value if isinstance(value, Expr) else value
+    if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
+        return Expr.of_leaf(Leaf(name, "global", name), number)
+    if isinstance(value, Expr) and not value.known:
+        return Expr.of_leaf(Leaf(name, "local", name))
+    return value
+
+
+def _unpack(ev: Evaluator, target: cst.Tuple | cst.List, value: Any) -> None:
+    elements = list(target.elements)
+    items = unpack_items(value, len(elements))
+    star = next((i for i, e in enumerate(elements) if isinstance(e, cst.StarredElement)), None)
+    if items is None:
+        for element in elements:
+            name = element.value.value if isinstance(element.value, cst.Name) else "value"
+            assign(ev, element.value, value if is_failed(value) else Opaque.named(name, name, ""), None)
+        return
+    if star is not None:
+        tail = len(elements) - star - 1
+        if len(items) < star + tail:
+            raise Refusal("KT205", f"cannot unpack {len(items)} values into {len(elements)} names")
+        stop = len(items) - tail
+        items = [*items[:star], items[star:stop], *items[stop:]]
+    elif len(items) != len(elements):
+        raise Refusal("KT205", f"cannot unpack {len(items)} values into {len(elements)} names")
+    for element, item in zip(elements, items, strict=True):
+        assign(ev, element.value, item, None)
+
+
+def unpack_items(value: Any, count: int) -> list[Any] | None:
+    """The elements of ``value``, or None where they are unknown."""
+    if isinstance(value, (list, tuple, set, range)):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value)
+    if isinstance(value, str):
+        return list(value)
+    if isinstance(value, Array) and value.shape:
+        return [Array(value.shape[1:], value.dtype) for _ in range(count)]
+    return None
+
+
+def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
+    """``receiver.name = value``."""
+    receiver = ev.eval(target.value)
+    name = target.attr.value
+    if isinstance(receiver, Instance):
+        if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
+            value.hint = name
+        receiver.attributes[name] = value
+    elif isinstance(receiver, ClassValue):
+        receiver.attributes[name] = value
+    elif isinstance(receiver, (Layer, Model)):
+        ev.mark_build(target)
+        if name != "trainable":
+            raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
+        ev.set_trainable(receiver, value, target)
+
+
+def _set_item(ev: Evaluator, target: cst.Subscript, value: Any) -> None:
+    receiver = ev.eval(target.value)
+    if len(target.slice) != 1 or not isinstance(target.slice[0].slice, cst.Index):
+        return
+    index = ev.eval(target.slice[0].slice.value)
+    if ev.unknown_depth and is_build(value):
+        raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
+    if isinstance(receiver, (list, dict)) and is_known(index):
+        try:
+            receiver[plain(index)] = value
+        except (IndexError, TypeError) as error:
+            raise Refusal("KT205", f"the program fails here: {error}") from None
+    elif isinstance(receiver, list):
+        receiver[:] = [Opaque("an element set at an unknown index") for _ in receiver]
+
+
+def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
+    """``target op= value``."""
+    from transpiler.evaluate.expressions import AUGMENTED, apply_binary
+
+    left = ev.eval(node.target)
+    right = ev.eval(node.value)
+    op = AUGMENTED.get(type(node.operator))
+    if isinstance(left, list) and op == "+" and isinstance(right, (list, tuple)):
+        if ev.unknown_depth and is_build(right):
+            raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
+        left.extend(right)
+        if is_build(right):
+            ev.mark_build(node.value)
+        return
+    value = apply_binary(ev, op, left, right, node.value) if op else Opaque("this operator is not evaluated")
+    if is_build(value):
+        ev.mark_build(node.value)
+    if isinstance(value, Tensor) and isinstance(left, Tensor) and value.hint is None:
+        value.hint = left.hint
+    assign(ev, node.target, value, None)
+
+
+def delete(ev: Evaluator, node: cst.Del) -> None:
+    """``del name``."""
+    if isinstance(node.target, cst.Name):
+        value = ev.scope.names.pop(node.target.value, None)
+        if is_build(value) or isinstance(value, Symbol):
+            ev.mark_build(node)
+    elif isinstance(node.target, cst.Subscript):
+        receiver = ev.eval(node.target.value)
+        inner = node.target.slice[0].slice
+        index = plain(ev.eval(inner.value)) if isinstance(inner, cst.Index) else None
+        if isinstance(receiver, (list, dict)) and isinstance(index, (int, str)):
+            try:
+                del receiver[index]  # type: ignore[arg-type]
+            except (KeyError, IndexError, TypeError):
+                raise Refusal("KT205", "nothing to delete at that index") from None
+
+
+def function_value(value: Any) -> Function | None:
+    """``value`` if it is a function of the program's."""
+    return value if isinstance(value, Function) else None

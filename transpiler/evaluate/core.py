@@ -1,0 +1,264 @@
+"""The evaluator's state, and the dispatch over statements and expressions.
+
+A partial evaluator: it interprets the program symbolically. Keras calls build graph nodes, everything else is
+computed where it is known and carried as unknown where it is not. No code of the program is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
+from transpiler.evaluate import limits
+from transpiler.evaluate.scope import Scope
+from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
+from transpiler.graph.program import Action, Program
+from transpiler.graph.symbolic import Expr
+
+
+@dataclass(eq=False)
+class Creation:
+    """A model and the expression that made it. ``function`` is the builder whose call that was, if it was one."""
+
+    model: Model
+    node: cst.CSTNode
+    scope: str
+    function: Function | None = None
+
+
+@dataclass(eq=False)
+class Facts:
+    """What was seen at each place of the source, by the identity of the CST node."""
+
+    values: dict[int, Any] = field(default_factory=dict)
+    creations: dict[int, list[Creation]] = field(default_factory=dict)
+    actions: dict[int, list[Action]] = field(default_factory=dict)
+    builds: set[int] = field(default_factory=set)  # expressions that only describe models
+    failed: dict[int, Diagnostic] = field(default_factory=dict)  # statements that could not be interpreted
+    taken: dict[int, set[bool]] = field(default_factory=dict)  # branches of `if` that ran
+    visited: set[int] = field(default_factory=set)  # statements that were interpreted
+    functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
+
+
+class FailedDependencyError(Exception):
+    """Something needed a value whose own failure has been told already."""
+
+
+FAILED = Opaque("it could not be translated above")
+
+
+class Evaluator:
+    """Interprets one module; the result is in :attr:`program` and :attr:`facts`."""
+
+    def __init__(self, module: cst.Module, positions: Mapping[cst.CSTNode, Any]) -> None:
+        self.module = module
+        self.positions = positions
+        self.scope = Scope("")
+        self.facts = Facts()
+        self.program = Program()
+        self.diagnostics: list[Diagnostic] = []
+        self.frames: tuple[Frame, ...] = ()
+        self.functions: list[Function] = []
+        self.statement: cst.CSTNode | None = None
+        self.current: cst.CSTNode = module  # the innermost call being worked on, for positions
+        self.steps = 0
+        self.unknown_depth = 0
+        self.built = 0  # counts everything that builds: quiet loops are told by it
+        self.layer_names: dict[str, int] = {}
+        self.constants: set[str] = set()  # module-level names bound exactly once
+        self.image_data_format = "channels_last"
+        self.compiled: dict[int, Any] = {}
+        self.loop_budget: int | None = None
+        self.node_order: dict[int, int] = {}  # nodes in the order they were made
+        self.array_names: dict[int, str] = {}
+        self.input_shapes: dict[int, tuple[Any, ...]] = {}  # by layer: the batch input shape it was given
+        self.input_dtypes: dict[int, str] = {}
+        self.lambda_functions: dict[int, Any] = {}
+        self.pending: dict[int, list[Any]] = {}  # Sequential models without an input yet: layers to be applied
+        self.sequential_depth: dict[int, int] = {}
+        self.failed_models: set[int] = set()
+        self.keep_alive: list[Any] = []  # objects known by their identity
+
+    # -- bookkeeping ------------------------------------------------------------------------------------------------
+    def tick(self) -> None:
+        """Count one step; raise where the program is too long."""
+        self.steps += 1
+        if self.loop_budget is not None and self.steps > self.loop_budget:
+            raise limits.LoopBudgetSpent
+        if self.steps > limits.MAX_STEPS:
+            raise limits.LimitReached("the program takes too many steps")
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """Where ``node`` stands."""
+        where = self.positions.get(node)
+        if where is None:
+            return Span(1, 0, 1, 0)
+        return Span(where.start.line, where.start.column, where.end.line, where.end.column)
+
+    def origin(self, node: cst.CSTNode) -> Origin:
+        """The origin of something built at ``node``."""
+        return Origin(self.span(node), self.frames, self._comments())
+
+    def _comments(self) -> tuple[str, ...]:
+        lines = getattr(self.statement, "leading_lines", ())
+        return tuple(line.comment.value for line in lines if line.comment is not None)
+
+    def report(self, error: Refusal, node: cst.CSTNode | None = None) -> Diagnostic:
+        """Turn a refusal into a diagnostic at ``node`` (or the call being worked on)."""
+        span = self.span(node or self.current)
+        found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
+        if found not in self.diagnostics:
+            self.diagnostics.append(found)
+        return found
+
+    @contextmanager
+    def frame(self, frame: Frame) -> Iterator[None]:
+        """Within: everything built carries ``frame`` in its origin."""
+        outer = self.frames
+        self.frames = (*outer, frame)
+        try:
+            yield
+        finally:
+            self.frames = outer
+
+    @contextmanager
+    def working_on(self, node: cst.CSTNode) -> Iterator[None]:
+        """Within: refusals are told at ``node``."""
+        outer = self.current
+        self.current = node
+        yield
+        self.current = outer
+
+    @contextmanager
+    def uncertain(self) -> Iterator[None]:
+        """Within: code that may or may not run."""
+        self.unknown_depth += 1
+        try:
+            yield
+        finally:
+            self.unknown_depth -= 1
+
+    # -- evaluation -------------------------------------------------------------------------------------------------
+    def eval(self, node: cst.BaseExpression) -> Any:
+        """The value of an expression."""
+        from transpiler.evaluate.expressions import EXPRESSIONS
+
+        self.tick()
+        handler = EXPRESSIONS.get(type(node))
+        value = handler(self, node) if handler else Opaque("this kind of expression is not evaluated")
+        self.facts.values[id(node)] = value
+        return value
+
+    def run(self, body: Any) -> None:
+        """Interpret a sequence of statements."""
+        from transpiler.evaluate.statements import execute
+
+        for statement in body:
+            execute(self, statement)
+
+    def mark_build(self, node: cst.CSTNode) -> None:
+        """Note that ``node`` only describes a model."""
+        self.facts.builds.add(id(node))
+
+    def count_node(self, made: Node) -> None:
+        """Note a new node of a graph."""
+        self.built += 1
+        self.node_order[id(made)] = len(self.node_order)
+        self.keep_alive.append(made)
+        if len(self.node_order) > limits.MAX_NODES:
+            raise limits.LimitReached("the models have too many layers")
+
+    def record(self, action: Action) -> None:
+        """Note something that the program does at run time."""
+        self.program.actions.append(action)
+        self.facts.actions.setdefault(id(action.node), []).append(action)
+
+    def set_trainable(self, target: Layer | Model, value: Any, node: cst.CSTNode) -> None:
+        """``target.trainable = value``, for a model with all that is in it."""
+        flag = bool(require_known(value, "`trainable`"))
+        if self.unknown_depth:
+            raise Refusal("KT203", "whether this is trainable depends on a condition known only at run time")
+        target.trainable = flag
+        if isinstance(target, Model):
+            for layer in target.layers:
+                self.set_trainable(layer, flag, node)
+        self.built += 1
+
+    def settle(self, model: Model) -> None:
+        """Build a Sequential model whose input shape was never given, with unknown sizes."""
+        from transpiler.evaluate.models import build_sequential, guess_input
+
+        if model.inputs is None and model.layers:
+            spec = guess_input(model)
+            if spec is None:
+                raise Refusal("KT201", f"the input shape of `{model.hint or model.name}` is never given",
+                              "add an Input layer or input_shape= to the first layer")  # fmt: skip
+            build_sequential(self, model, spec)
+
+    def source(self, node: cst.CSTNode) -> str:
+        """The text of ``node``."""
+        return self.module.code_for_node(node).strip()
+
+
+def is_failed(value: Any) -> bool:
+    """Whether ``value`` comes from something that was refused."""
+    return value is FAILED
+
+
+def is_build(value: Any, depth: int = 0) -> bool:
+    """Whether ``value`` exists only to describe a model: it has no twin in the running output."""
+    if isinstance(value, (Tensor, Layer, Node)) or is_failed(value):
+        return True
+    if depth < 4 and isinstance(value, (list, tuple, set)):
+        return any(is_build(item, depth + 1) for item in value)
+    if depth < 4 and isinstance(value, dict):
+        return any(is_build(item, depth + 1) for item in value.values())
+    return False
+
+
+def plain(value: Any) -> Any:
+    """``value`` with known expressions replaced by their numbers (deep in lists, tuples and dicts).
+
+    Looking at a number this way makes its leaves structural.
+    """
+    if isinstance(value, Expr):
+        for leaf in value.leaves():
+            leaf.structural = True
+        return value.value if value.known else value
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def is_known(value: Any, depth: int = 0) -> bool:
+    """Whether ``value`` is an ordinary Python value through and through."""
+    if isinstance(value, Expr):
+        return value.known
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return depth < 20 and all(is_known(item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        return depth < 20 and all(is_known(k, depth + 1) and is_known(v, depth + 1) for k, v in value.items())
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes, range, slice, type(Ellipsis)))
+
+
+def require_known(value: Any, why: str) -> Any:
+    """The plain value, or a refusal that says what it was needed for and where the unknown came from.
+
+    The only place that demands a known value.
+    """
+    if is_failed(value):
+        raise FailedDependencyError
+    if isinstance(value, Symbol) or not is_known(value):
+        reason = f": {value.why}" if isinstance(value, Opaque) and value.why else ""
+        raise Refusal("KT201", f"{why} must be known when the model is translated{reason}")
+    return plain(value)

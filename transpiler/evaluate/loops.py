@@ -1,0 +1,149 @@
+"""Interpreting loops: turn by turn while they build models, and not for longer than needed otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate import limits
+from transpiler.evaluate.assign import assign
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed, plain
+from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque
+from transpiler.graph.keras import Frame, Tensor
+from transpiler.graph.program import Array
+
+
+def iterate(ev: Evaluator, value: Any) -> Iterable[Any] | None:
+    """The elements to loop over, or None where they are unknown."""
+    if is_failed(value):
+        raise FailedDependencyError
+    value = plain(value) if not isinstance(value, (list, tuple, dict)) else value
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if isinstance(value, (range, str, bytes)):
+        return value
+    if isinstance(value, (dict, set, frozenset)):
+        return list(value)
+    if isinstance(value, Iterator):
+        return value
+    if isinstance(value, Tensor):
+        raise Refusal("KT204", "looping over a symbolic tensor is not possible, in Keras neither")
+    return None
+
+
+@contextmanager
+def _quiet_budget(ev: Evaluator) -> Iterator[None]:
+    """A bound for a loop that may turn out to build nothing; an outer bound stays in force."""
+    outer = ev.loop_budget
+    budget = ev.steps + limits.MAX_LOOP_STEPS
+    ev.loop_budget = budget if outer is None else min(outer, budget)
+    try:
+        yield
+    finally:
+        ev.loop_budget = outer
+
+
+def run_for(ev: Evaluator, node: cst.For) -> None:
+    """``for target in items: …``."""
+    items = iterate(ev, ev.eval(node.iter))
+    if items is None:
+        _unknown_turn(ev, node, node.target)
+        return
+    broke = False
+    built = ev.built
+    try:
+        with _quiet_budget(ev):
+            broke = _turns(ev, node, items)
+    except limits.LoopBudgetSpent:
+        if ev.built != built:
+            raise limits.LimitReached("this loop takes too many steps") from None
+        _forget(ev, node)
+    if node.orelse is not None and not broke:
+        ev.run(node.orelse.body.body)
+
+
+def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
+    """Run the turns; True where a ``break`` ended them."""
+    actions_before = len(ev.program.actions)
+    for turn, item in enumerate(items):
+        ev.tick()
+        built = ev.built
+        assign(ev, node.target, item, None)
+        try:
+            with ev.frame(Frame("loop", "for", ev.span(node), turn)):
+                ev.run(node.body.body)
+        except ContinueSignal:
+            continue
+        except BreakSignal:
+            return True
+        if turn >= 1 and ev.built == built and len(ev.program.actions) > actions_before:
+            _forget(ev, node)  # a training loop: more turns show nothing new
+            return False
+        if ev.built != built and ev.loop_budget is not None:
+            ev.loop_budget = ev.steps + limits.MAX_LOOP_STEPS
+    return False
+
+
+def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpression | None) -> None:
+    """Interpret the body of a loop of unknown length once, as code that may or may not run."""
+    if target is not None:
+        names = [target.value] if isinstance(target, cst.Name) else []
+        assign(ev, target, Opaque(f"`{names[0] if names else 'it'}` changes from turn to turn"), None)
+    before = dict(ev.scope.names)
+    with ev.uncertain():
+        try:
+            ev.run(node.body.body)
+        except (BreakSignal, ContinueSignal):
+            pass
+    for name, value in list(ev.scope.names.items()):
+        if name in before and before[name] is not value:
+            if is_build(value) or is_build(before[name]):
+                raise Refusal("KT203", f"`{name}` is built in a loop whose number of turns is known only at run time")
+            ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")
+
+
+def run_while(ev: Evaluator, node: cst.While) -> None:
+    """``while test: …``."""
+    from transpiler.evaluate.statements import truth
+
+    built = ev.built
+    try:
+        with _quiet_budget(ev):
+            while True:
+                ev.tick()
+                known = truth(ev.eval(node.test))
+                if known is None:
+                    _unknown_turn(ev, node, None)
+                    return
+                if not known:
+                    break
+                actions = len(ev.program.actions)
+                try:
+                    ev.run(node.body.body)
+                except ContinueSignal:
+                    continue
+                except BreakSignal:
+                    return
+                if len(ev.program.actions) > actions and ev.built == built:
+                    _forget(ev, node)
+                    return
+    except limits.LoopBudgetSpent:
+        if ev.built != built:
+            raise limits.LimitReached("this loop takes too many steps") from None
+        _forget(ev, node)
+    if node.orelse is not None:
+        ev.run(node.orelse.body.body)
+
+
+def _forget(ev: Evaluator, node: cst.For | cst.While) -> None:
+    """After a loop that was not run to its end: what it assigns or fills is unknown."""
+    from transpiler.evaluate.statements import bound_names
+
+    for name in bound_names(node):
+        value = ev.scope.names.get(name)
+        if name in ev.scope.names and not is_build(value) and not isinstance(value, Array):
+            ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")

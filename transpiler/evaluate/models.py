@@ -1,0 +1,425 @@
+"""Inputs, functional and Sequential models, and the methods of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import (
+    Creation,
+    Evaluator,
+    FailedDependencyError,
+    is_failed,
+    is_known,
+    plain,
+    require_known,
+)
+from transpiler.evaluate.layers import auto_name, call_layer, shape_of
+from transpiler.evaluate.operators import finish_node
+from transpiler.evaluate.values import Opaque, Symbol
+from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
+from transpiler.graph.program import Action, Array, Compiled, History
+from transpiler.rules.base import LAYERS, OPS, bind
+from transpiler.rules.training import METHODS
+
+
+# -- inputs -----------------------------------------------------------------------------------------------------------
+def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Tensor:
+    """``Input(shape=…)``: a symbolic tensor."""
+    names = ("shape", "batch_size", "dtype", "sparse", "batch_shape", "name", "tensor", "optional")
+    given = dict(zip(names, args)) | kwargs  # noqa: B905 - fewer arguments than names is usual
+    unknown = set(given) - set(names) - {"batch_input_shape", "ragged", "type_spec"}
+    if unknown or given.get("tensor") is not None or given.get("sparse") or given.get("ragged"):
+        raise Refusal("KT102", f"`Input` argument `{next(iter(unknown), 'tensor/sparse')}` is not supported")
+    batch = given.get("batch_shape", given.get("batch_input_shape"))
+    shape = (None, *shape_of(batch)[1:]) if batch is not None else (None, *shape_of(given.get("shape", ())))
+    dtype = given.get("dtype")
+    text = dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
+    tensor = Tensor(TensorSpec(shape, text))
+    if given.get("name") is not None:
+        tensor.name = str(require_known(given["name"], "`name`"))
+    ev.built += 1
+    ev.mark_build(node)
+    if tensor.name is None:
+        auto_name(ev, "InputLayer")
+    ev.keep_alive.append(tensor)
+    return tensor
+
+
+# -- functional models ------------------------------------------------------------------------------------------------
+def make_model(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Model:
+    """``Model(inputs, outputs)``."""
+    renamed = {"input": "inputs", "output": "outputs"}
+    given = dict(zip(("inputs", "outputs", "name"), args))  # noqa: B905 - fewer arguments is usual
+    given |= {renamed.get(key, key): value for key, value in kwargs.items()}
+    unknown = set(given) - {"inputs", "outputs", "name", "trainable"}
+    if unknown:
+        raise Refusal("KT102", f"`Model` argument `{unknown.pop()}` is not supported")
+    if any(is_failed(v) for v in given.values()):
+        raise FailedDependencyError
+    inputs, outputs = given.get("inputs"), given.get("outputs")
+    for what, value in (("inputs", inputs), ("outputs", outputs)):
+        if not any(True for _ in walk_tensors(value)):
+            raise Refusal("KT103", f"`Model` needs tensors as `{what}`")
+    model = Model("functional", inputs, outputs, *model_name(ev, given.get("name"), "Functional"), ev.origin(node))
+    model.nodes = nodes_between(ev, list(walk_tensors(inputs)), outputs)
+    model.layers = layers_in_order(model)
+    _register(ev, model, node)
+    return model
+
+
+def model_name(ev: Evaluator, name: Any, kind: str) -> tuple[str, bool]:
+    """The given name, or Keras' automatic one."""
+    if name is not None and is_known(name):
+        return str(plain(name)), True
+    return auto_name(ev, kind), False
+
+
+def _register(ev: Evaluator, model: Model, node: cst.CSTNode) -> None:
+    ev.built += 1
+    ev.program.models.append(model)
+    ev.facts.creations.setdefault(id(node), []).append(Creation(model, node, ev.scope.qualified_name))
+
+
+def nodes_between(ev: Evaluator, inputs: list[Tensor], outputs: Any) -> list[Node]:
+    """The nodes that lead from ``inputs`` to ``outputs``, in the order they were made."""
+    stop = {id(t) for t in inputs}
+    found: dict[int, Node] = {}
+    stack = list(walk_tensors(outputs))
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) in stop:
+            continue
+        if tensor.node is None:
+            raise Refusal("KT205", "the outputs depend on an input that is not among the model's inputs")
+        if id(tensor.node) not in found:
+            found[id(tensor.node)] = tensor.node
+            stack.extend(tensor.node.input_tensors())
+            stack.extend(t.mask for t in tensor.node.input_tensors() if t.mask is not None and t.mask.node is not None)
+    return sorted(found.values(), key=lambda n: ev.node_order[id(n)])
+
+
+def layers_in_order(model: Model) -> list[Layer | Model]:
+    """Keras' order of a functional model's layers: by depth from the outputs, then by traversal."""
+    depth: dict[int, int] = {}
+    first_seen: dict[int, int] = {}
+    targets: dict[int, Layer | Model] = {}
+    inside = {id(n) for n in model.nodes}
+    ordered = _post_order(list(walk_tensors(model.outputs)), inside, first_seen, targets)
+    node_depth: dict[int, int] = {}
+    for node in reversed(ordered):
+        own = max(node_depth.get(id(node), 0), depth.get(id(node.target), 0) if not isinstance(node.target, str) else 0)
+        node_depth[id(node)] = own
+        if not isinstance(node.target, str):
+            depth[id(node.target)] = own
+        for tensor in node.input_tensors():
+            if tensor.node is not None and id(tensor.node) in inside:
+                node_depth[id(tensor.node)] = max(own + 1, node_depth.get(id(tensor.node), 0))
+    return sorted(targets.values(), key=lambda t: (-depth[id(t)], first_seen[id(t)]))
+
+
+def _post_order(
+    outputs: list[Tensor], inside: set[int], first_seen: dict[int, int], targets: dict[int, Layer | Model]
+) -> list[Node]:
+    """Nodes in the order of Keras' depth-first walk; layers are numbered as they are first met."""
+    ordered: list[Node] = []
+    done: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(outputs) if t.node is not None]
+    while stack:
+        node, finished = stack.pop()
+        if finished:
+            if id(node) not in done:
+                done.add(id(node))
+                ordered.append(node)
+            continue
+        if id(node) in done or id(node) not in inside:
+            continue
+        if not isinstance(node.target, str) and id(node.target) not in first_seen:
+            first_seen[id(node.target)] = len(first_seen)
+            targets[id(node.target)] = node.target
+        stack.append((node, True))
+        for tensor in reversed(node.input_tensors()):
+            if tensor.node is not None and id(tensor.node) not in done:
+                stack.append((tensor.node, False))
+    return ordered
+
+
+# -- Sequential -------------------------------------------------------------------------------------------------------
+def make_sequential(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Model:
+    """``Sequential([...])``."""
+    given = dict(zip(("layers", "name"), args)) | kwargs  # noqa: B905 - fewer arguments is usual
+    model = Model("sequential", None, None, *model_name(ev, given.get("name"), "Sequential"), ev.origin(node))
+    ev.pending[id(model)] = []
+    ev.sequential_depth[id(model)] = ev.unknown_depth
+    _register(ev, model, node)
+    layers = given.get("layers") or []
+    if isinstance(layers, Opaque):
+        raise Refusal("KT201", f"the list of layers must be known: {layers.why}")
+    for layer in layers:
+        add_layer(ev, model, layer, node)
+    return model
+
+
+def add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> None:
+    """``model.add(layer)``."""
+    if is_failed(layer):
+        raise FailedDependencyError
+    if ev.unknown_depth > ev.sequential_depth.get(id(model), 0):
+        raise Refusal("KT203", "whether this layer is added depends on a condition known only at run time")
+    if model.kind != "sequential":
+        raise Refusal("KT205", "only Sequential models have `add`")
+    if isinstance(layer, Tensor) and layer.node is None:
+        model.inputs = model.outputs = layer
+        return
+    if not isinstance(layer, (Layer, Model)):
+        raise Refusal("KT103", "this is not a layer")
+    if layer in model.layers and isinstance(layer, Layer):
+        raise Refusal("KT205", f"the layer `{layer.name}` is added twice")
+    ev.keep_alive.append(model)
+    if isinstance(layer, Layer) and layer.symbol == "keras.layers.InputLayer":
+        model.inputs = model.outputs = input_from_layer(ev, layer)
+        return
+    if model.inputs is None:
+        _start(ev, model, layer)
+    model.layers.append(layer)
+    if model.inputs is None:
+        ev.pending[id(model)].append((layer, node))
+    else:
+        _append(ev, model, layer, node)
+
+
+def input_from_layer(ev: Evaluator, layer: Layer) -> Tensor:
+    """The tensor that an ``InputLayer`` stands for."""
+    shape = ev.input_shapes.get(id(layer))
+    if shape is None:
+        config_shape = layer.config.get("shape") or layer.config.get("input_shape")
+        if config_shape is None and layer.config.get("batch_shape"):
+            shape = (None, *shape_of(layer.config["batch_shape"])[1:])
+        else:
+            shape = (None, *shape_of(config_shape or ()))
+    return Tensor(TensorSpec(shape, layer.config.get("dtype") or "float32"), name=layer.name if layer.explicit_name else None)
+
+
+def _start(ev: Evaluator, model: Model, layer: Layer | Model) -> None:
+    """Take the input from the first layer, where it says one."""
+    if isinstance(layer, Model):
+        ev.settle(layer)
+        if layer.inputs is not None and len(layer.input_tensors()) == 1:
+            model.inputs = model.outputs = Tensor(layer.input_tensors()[0].spec)
+        return
+    shape = ev.input_shapes.get(id(layer))
+    inner = layer.config.get("layer") if shape is None else None
+    if shape is None and isinstance(inner, Layer):
+        shape = ev.input_shapes.get(id(inner))
+        if shape is not None and layer.symbol == "keras.layers.TimeDistributed":
+            shape = None
+    if shape is not None:
+        model.inputs = model.outputs = Tensor(TensorSpec(shape, ev.input_dtypes.get(id(layer), "float32")))
+
+
+def _append(ev: Evaluator, model: Model, layer: Layer | Model, node: cst.CSTNode) -> None:
+    result = _apply(ev, layer, model.outputs, node)
+    made = next(walk_tensors(result)).node
+    assert made is not None
+    model.outputs = result
+    model.nodes.append(made)
+
+
+def _apply(ev: Evaluator, target: Layer | Model, value: Any, node: cst.CSTNode) -> Any:
+    if isinstance(target, Layer):
+        return call_layer(ev, target, [value], {}, node)
+    return call_on_tensors(ev, target, [value], {}, node)
+
+
+def build_sequential(ev: Evaluator, model: Model, spec: TensorSpec) -> None:
+    """Give a Sequential model whose input shape was unknown its input, and build it."""
+    model.inputs = model.outputs = Tensor(spec)
+    for layer, node in ev.pending.pop(id(model), []):
+        _append(ev, model, layer, node)
+
+
+_RANKS = {"1D": 3, "2D": 4, "3D": 5, "LSTM": 3, "GRU": 3, "SimpleRNN": 3}
+
+
+def guess_input(model: Model) -> TensorSpec | None:
+    """The spec of an input of unknown sizes, from the first layer's kind; None where even the rank is open."""
+    for layer in model.layers:
+        if isinstance(layer, Model):
+            return None
+        kind = layer.symbol.rpartition(".")[2]
+        for ending, rank in _RANKS.items():
+            if ending in kind:
+                return TensorSpec((None,) * rank)
+        if kind == "Dense":
+            return TensorSpec((None, None))
+        if kind == "Embedding":
+            return TensorSpec((None, None), "int32")
+        if kind not in ("Rescaling", "Dropout", "BatchNormalization", "Activation", "GaussianNoise"):
+            return None
+    return None
+
+
+# -- calling models ---------------------------------------------------------------------------------------------------
+def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """``model(x)``: a node of the graph on symbolic tensors, an action on data."""
+    if any(is_failed(v) for v in (*args, *kwargs.values())):
+        raise FailedDependencyError
+    if any(True for _ in walk_tensors(args)):
+        return call_on_tensors(ev, model, args, kwargs, node)
+    for value in args[:1]:
+        if isinstance(value, Array) and value.shape is not None:
+            _build_from(ev, model, value)
+    return action(ev, "__call__", model, args, kwargs, node)
+
+
+def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A nested model: one node."""
+    specs = [t.spec for t in walk_tensors(args)]
+    if model.inputs is None and len(specs) == 1:
+        build_sequential(ev, model, specs[0])
+    made = Node(model, tuple(args), {k: v for k, v in kwargs.items() if k != "training"}, ev.origin(node))
+    return finish_node(ev, made, infer_model(model, specs), node)
+
+
+def infer_model(model: Model, specs: list[TensorSpec]) -> Any:
+    """Output specs of a model for other input specs than its own: its nodes are inferred again."""
+    inputs = model.input_tensors()
+    if len(inputs) != len(specs):
+        raise Refusal("KT103", f"`{model.name}` takes {len(inputs)} inputs, not {len(specs)}")
+    known: dict[int, TensorSpec] = {id(t): s for t, s in zip(inputs, specs, strict=True)}
+    if all(t.spec.shape == s.shape for t, s in zip(inputs, specs, strict=True)):
+        return map_tensors(model.outputs, lambda t: t.spec)
+    for node in model.nodes:
+        args = map_tensors(list(node.args), lambda t: known[id(t)])
+        kwargs = map_tensors(node.kwargs, lambda t: known[id(t)])
+        if isinstance(node.target, Model):
+            found = infer_model(node.target, [known[id(t)] for t in walk_tensors(node.args)])
+        elif isinstance(node.target, str):
+            found = OPS[node.target].infer(*args, **kwargs)
+        elif node.body is not None:
+            found = infer_model(node.body, [known[id(t)] for t in walk_tensors(node.args)])
+        else:
+            found = LAYERS[node.target.symbol].infer(node.target, args[0], *args[1:], **kwargs)
+        for tensor, spec in zip(node.outputs, _flat(found), strict=True):
+            known[id(tensor)] = spec
+    return map_tensors(model.outputs, lambda t: known[id(t)])
+
+
+def _flat(specs: Any) -> list[TensorSpec]:
+    if isinstance(specs, TensorSpec):
+        return [specs]
+    values = specs.values() if isinstance(specs, dict) else specs
+    return [spec for value in values for spec in _flat(value)]
+
+
+# -- methods ----------------------------------------------------------------------------------------------------------
+def call_model_method(
+    ev: Evaluator, model: Model, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call
+) -> Any:
+    """``model.name(…)``."""
+    if any(is_failed(v) for v in (*args, *kwargs.values())):
+        raise FailedDependencyError
+    if name == "add":
+        layer = args[0] if args else kwargs.get("layer")
+        add_layer(ev, model, layer, node)
+        ev.built += 1
+        ev.mark_build(node)
+        return None
+    if name == "build":
+        if model.inputs is None and (args or kwargs):
+            shape = shape_of(args[0] if args else next(iter(kwargs.values())))
+            build_sequential(ev, model, TensorSpec((None, *shape[1:])))
+        ev.mark_build(node)
+        return None
+    if name == "get_layer":
+        return _get_layer(ev, model, args, kwargs, node)
+    if name == "pop" and model.kind == "sequential" and model.layers:
+        return _pop(ev, model, node)
+    return action(ev, name, model, args, kwargs, node)
+
+
+def _pop(ev: Evaluator, model: Model, node: cst.CSTNode) -> Any:
+    layer = model.layers.pop()
+    ev.mark_build(node)
+    if model.nodes:
+        last = model.nodes.pop()
+        model.outputs = last.args[0]
+    elif ev.pending.get(id(model)):
+        ev.pending[id(model)].pop()
+    return layer
+
+
+def _get_layer(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    given = dict(zip(("name", "index"), args)) | kwargs  # noqa: B905 - fewer arguments is usual
+    ev.mark_build(node)
+    if given.get("index") is not None:
+        return model.layers[require_known(given["index"], "the index of a layer")]
+    name = require_known(given.get("name"), "the name of a layer")
+    for layer in model.layers:
+        if layer.name == name:
+            return layer
+    raise Refusal("KT205", f"the model has no layer named {name!r}")
+
+
+def _build_from(ev: Evaluator, model: Model, data: Any) -> None:
+    """Fitting on data of known shape builds a Sequential model that had no input shape."""
+    if model.inputs is None and isinstance(data, Array) and data.shape:
+        dtype = "int32" if _takes_indices(model) else "float32"
+        build_sequential(ev, model, TensorSpec((None, *data.shape[1:]), dtype))
+
+
+def _takes_indices(model: Model) -> bool:
+    first = model.layers[0] if model.layers else None
+    return isinstance(first, Layer) and first.symbol == "keras.layers.Embedding"
+
+
+def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """Record a method call that happens when the program runs."""
+    from transpiler.evaluate.expressions import unknown_to_program
+
+    signature = METHODS.get(name)
+    if signature is None:
+        raise Refusal("KT302", f"`{name}` of a model is not translated")
+    positional = [p.name for p in signature][: len(args)]
+    bound = bind(f"Model.{name}", signature, tuple(unknown_to_program(args)), unknown_to_program(kwargs))
+    aliases = {alias: p.name for p in signature for alias in (p.name, *p.aliases)}
+    given = [*positional, *(aliases[key] for key in kwargs)]
+    values = {key: _argument(ev, bound[key]) for key in given}
+    made = Action(f"keras.Model.{name}", values, ev.span(node), ev.scope.qualified_name, model, node=node)
+    made.frames = ev.frames
+    made.compiled = ev.compiled.get(id(model))
+    if name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
+        _build_from(ev, model, values.get("x", values.get("inputs")))
+    ev.record(made)
+    if name == "compile":
+        ev.compiled[id(model)] = Compiled(
+            made, values.get("optimizer", "rmsprop"), values.get("loss"), values.get("metrics"), bound
+        )
+        made.compiled = ev.compiled[id(model)]
+        return None
+    return _result(ev, name, model, values, made, node)
+
+
+def _argument(ev: Evaluator, value: Any) -> Any:
+    from transpiler.evaluate.api import to_object
+
+    if isinstance(value, (list, tuple)):
+        return type(value)(_argument(ev, v) for v in value)
+    if isinstance(value, dict):
+        return {k: _argument(ev, v) for k, v in value.items()}
+    return to_object(ev, value)
+
+
+def _result(ev: Evaluator, name: str, model: Model, values: dict[str, Any], made: Action, node: cst.CSTNode) -> Any:
+    if name in ("fit", "fit_generator"):
+        return History(made)
+    if name in ("predict", "predict_on_batch", "__call__") and model.outputs is not None:
+        rows = None
+        x = values.get("x", values.get("inputs"))
+        if isinstance(x, Array) and x.shape:
+            rows = x.shape[0]
+        found = map_tensors(model.outputs, lambda t: Array((rows, *t.spec.shape[1:]), "float32"))
+        return found[0] if isinstance(found, list) and len(found) == 1 else found
+    return Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs", foreign=True)

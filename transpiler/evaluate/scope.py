@@ -1,0 +1,51 @@
+"""Scopes of the interpreted program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Scope:
+    """Names of one function call (or the module), with the enclosing scope."""
+
+    def __init__(self, name: str, parent: Scope | None = None) -> None:
+        self.name = name
+        self.parent = parent
+        self.names: dict[str, Any] = {}
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+
+    @property
+    def module(self) -> Scope:
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    @property
+    def qualified_name(self) -> str:
+        if self.parent is None:
+            return ""
+        outer = self.parent.qualified_name
+        return f"{outer}.{self.name}" if outer else self.name
+
+    def find(self, name: str) -> Scope | None:
+        """The scope that binds ``name``, or None."""
+        scope: Scope | None = self.module if name in self.globals else self
+        while scope is not None:
+            if name in scope.names:
+                return scope
+            scope = scope.parent
+        return None
+
+    def set(self, name: str, value: Any) -> None:
+        """Bind ``name`` where Python would."""
+        if name in self.globals:
+            self.module.names[name] = value
+            return
+        if name in self.nonlocals and self.parent is not None:
+            owner = self.parent.find(name)
+            if owner is not None:
+                owner.names[name] = value
+                return
+        self.names[name] = value

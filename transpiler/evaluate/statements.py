@@ -1,0 +1,294 @@
+"""Interpreting statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate import limits
+from transpiler.evaluate.assign import assign, augmented, delete
+from transpiler.evaluate.calls import define_class, define_function
+from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, is_build, is_known, plain
+from transpiler.evaluate.imports import import_from, import_names
+from transpiler.evaluate.loops import run_for, run_while
+from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
+
+
+def execute(ev: Evaluator, node: cst.CSTNode) -> None:
+    """Interpret one statement; what is refused inside becomes a diagnostic and its targets fail."""
+    ev.tick()
+    ev.facts.visited.add(id(node))
+    outer, ev.statement = ev.statement, node
+    current = ev.current
+    try:
+        STATEMENTS.get(type(node), _ignore)(ev, node)
+    except (limits.LimitReached, RecursionError) as error:
+        refusal = error if isinstance(error, Refusal) else limits.LimitReached("recursion is too deep")
+        if ev.functions and not isinstance(node, cst.SimpleStatementLine):
+            raise
+        _fail(ev, node, refusal)
+    except Refusal as error:
+        _fail(ev, node, error)
+    except FailedDependencyError:
+        _poison(ev, node)
+        ev.mark_build(node)
+    finally:
+        ev.statement = outer
+        ev.current = current
+
+
+def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
+    ev.facts.failed[id(node)] = ev.report(error)
+    _poison(ev, node)
+
+
+def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
+    """Give the names that a failed statement would have bound a failed value."""
+    for name in bound_names(node):
+        ev.scope.set(name, FAILED)
+
+
+class _BoundNames(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._storing = 0
+
+    def visit_AssignTarget_target(self, node: cst.AssignTarget) -> None:
+        self._storing += 1
+
+    def leave_AssignTarget_target(self, node: cst.AssignTarget) -> None:
+        self._storing -= 1
+
+    def visit_AugAssign_target(self, node: cst.AugAssign) -> None:
+        self._storing += 1
+
+    def leave_AugAssign_target(self, node: cst.AugAssign) -> None:
+        self._storing -= 1
+
+    def visit_AnnAssign_target(self, node: cst.AnnAssign) -> None:
+        self._storing += 1
+
+    def leave_AnnAssign_target(self, node: cst.AnnAssign) -> None:
+        self._storing -= 1
+
+    def visit_For_target(self, node: cst.For) -> None:
+        self._storing += 1
+
+    def leave_For_target(self, node: cst.For) -> None:
+        self._storing -= 1
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        return False
+
+    def visit_Subscript(self, node: cst.Subscript) -> bool:
+        return False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False
+
+    def visit_Name(self, node: cst.Name) -> None:
+        if self._storing:
+            self.names.append(node.value)
+
+
+def bound_names(node: cst.CSTNode) -> list[str]:
+    """The plain names that ``node`` assigns, in order."""
+    visitor = _BoundNames()
+    node.visit(visitor)
+    return visitor.names
+
+
+def _ignore(ev: Evaluator, node: cst.CSTNode) -> None:
+    """Statements without effect on a model."""
+
+
+def _line(ev: Evaluator, node: cst.SimpleStatementLine | cst.SimpleStatementSuite) -> None:
+    for small in node.body:
+        SMALL.get(type(small), _ignore)(ev, small)
+
+
+def _expr(ev: Evaluator, node: cst.Expr) -> None:
+    ev.eval(node.value)
+
+
+def _assign(ev: Evaluator, node: cst.Assign) -> None:
+    value = ev.eval(node.value)
+    for target in node.targets:
+        assign(ev, target.target, value, node.value)
+
+
+def _ann_assign(ev: Evaluator, node: cst.AnnAssign) -> None:
+    if node.value is not None:
+        assign(ev, node.target, ev.eval(node.value), node.value)
+
+
+def _return(ev: Evaluator, node: cst.Return) -> None:
+    raise ReturnSignal(ev.eval(node.value) if node.value is not None else None)
+
+
+def _break(ev: Evaluator, node: cst.CSTNode) -> None:
+    raise BreakSignal
+
+
+def _continue(ev: Evaluator, node: cst.CSTNode) -> None:
+    raise ContinueSignal
+
+
+def _raise(ev: Evaluator, node: cst.Raise) -> None:
+    if ev.unknown_depth == 0:
+        raise RaiseSignal
+    raise ReturnSignal(Opaque("the program raises here"))
+
+
+def _global(ev: Evaluator, node: cst.Global) -> None:
+    ev.scope.globals.update(item.name.value for item in node.names)
+
+
+def _nonlocal(ev: Evaluator, node: cst.Nonlocal) -> None:
+    ev.scope.nonlocals.update(item.name.value for item in node.names)
+
+
+def _assert(ev: Evaluator, node: cst.Assert) -> None:
+    ev.eval(node.test)
+
+
+def truth(value: Any) -> bool | None:
+    """The truth of ``value``, or None where it is unknown."""
+    if is_known(value):
+        return bool(plain(value))
+    if isinstance(value, (list, tuple, dict, set)):
+        return bool(value)
+    if isinstance(value, Opaque) or not is_build(value):
+        return None
+    return True
+
+
+def _if(ev: Evaluator, node: cst.If) -> None:
+    known = truth(ev.eval(node.test))
+    taken = ev.facts.taken.setdefault(id(node), set())
+    if known is None:
+        taken.update((True, False))
+        _both(ev, node)
+        return
+    taken.add(known)
+    if known:
+        ev.run(node.body.body)
+    elif node.orelse is not None:
+        _orelse(ev, node.orelse)
+
+
+def _orelse(ev: Evaluator, node: cst.If | cst.Else) -> None:
+    if isinstance(node, cst.If):
+        _if(ev, node)
+    else:
+        ev.run(node.body.body)
+
+
+def _both(ev: Evaluator, node: cst.If) -> None:
+    """Interpret both sides of a branch on an unknown condition and merge what they bound."""
+    before = dict(ev.scope.names)
+    with ev.uncertain():
+        ended_body = _side(ev, lambda: ev.run(node.body.body))
+        after_body = ev.scope.names
+        ev.scope.names = dict(before)
+        orelse = node.orelse
+        ended_else = orelse is not None and _side(ev, lambda: _orelse(ev, orelse))
+    after_else = ev.scope.names
+    if ended_body and ended_else:
+        ev.scope.names = before
+        raise ReturnSignal(Opaque("both sides of a branch on an unknown condition leave"))
+    if ended_body:
+        return
+    if ended_else:
+        ev.scope.names = after_body
+        return
+    ev.scope.names = _merge(after_body, after_else)
+
+
+def _side(ev: Evaluator, run: Callable[[], None]) -> bool:
+    """Run one side; True where it leaves the block (return, raise, break, continue)."""
+    try:
+        run()
+    except ReturnSignal as signal:
+        if is_build(signal.value):
+            raise Refusal("KT203", "which model is returned depends on a condition known only at run time") from None
+        return True
+    except (BreakSignal, ContinueSignal, RaiseSignal):
+        return True
+    return False
+
+
+def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(right)
+    for name, value in left.items():
+        if name not in right or right[name] is value or _same(right[name], value):
+            merged[name] = value
+        else:
+            why = f"`{name}` differs between the branches of a condition known only at run time"
+            merged[name] = Opaque.named(name, name, why)
+    return merged
+
+
+def _same(a: Any, b: Any) -> bool:
+    return is_known(a) and is_known(b) and type(a) is type(b) and bool(a == b)
+
+
+def _with(ev: Evaluator, node: cst.With) -> None:
+    for item in node.items:
+        value = ev.eval(item.item)
+        if item.asname is not None and isinstance(item.asname.name, cst.BaseExpression):
+            assign(ev, item.asname.name, value if is_build(value) else Opaque("a context manager's value"), item.item)
+    ev.run(node.body.body)
+
+
+def _try(ev: Evaluator, node: cst.Try) -> None:
+    try:
+        ev.run(node.body.body)
+    except RaiseSignal:
+        with ev.uncertain():
+            for handler in node.handlers:
+                ev.run(handler.body.body)
+    if node.orelse is not None:
+        ev.run(node.orelse.body.body)
+    if node.finalbody is not None:
+        ev.run(node.finalbody.body.body)
+
+
+SMALL: dict[type, Callable[[Evaluator, Any], None]] = {
+    cst.Expr: _expr,
+    cst.Assign: _assign,
+    cst.AnnAssign: _ann_assign,
+    cst.AugAssign: augmented,
+    cst.Return: _return,
+    cst.Break: _break,
+    cst.Continue: _continue,
+    cst.Raise: _raise,
+    cst.Global: _global,
+    cst.Nonlocal: _nonlocal,
+    cst.Assert: _assert,
+    cst.Import: import_names,
+    cst.ImportFrom: import_from,
+    cst.Del: delete,
+}
+
+STATEMENTS: dict[type, Callable[[Evaluator, Any], None]] = {
+    cst.SimpleStatementLine: _line,
+    cst.SimpleStatementSuite: _line,
+    cst.If: _if,
+    cst.For: run_for,
+    cst.While: run_while,
+    cst.With: _with,
+    cst.Try: _try,
+    cst.FunctionDef: define_function,
+    cst.ClassDef: define_class,
+    **SMALL,
+}

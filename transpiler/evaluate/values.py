@@ -1,0 +1,120 @@
+"""The values of the symbolic evaluator that are not plain Python objects or parts of the layer graph.
+
+Known numbers, strings, lists, dicts … are Python's own; :class:`~transpiler.graph.symbolic.Expr` is a number that
+remembers its spelling; tensors, layers and models are the graph's. The rest is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from transpiler.graph.symbolic import Expr, Leaf
+
+if TYPE_CHECKING:
+    from transpiler.evaluate.scope import Scope
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """Something imported, by canonical dotted name: ``keras.layers.Dense``, ``numpy.prod``, ``os.path.join``."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Opaque:
+    """A value that only the running program knows. ``expr`` is how to name it; ``why`` says where it comes from.
+
+    ``foreign`` marks values of other libraries: their methods are none of Keras'.
+    """
+
+    why: str
+    expr: Expr | None = None
+    foreign: bool = False
+
+    @staticmethod
+    def named(name: str, source: str, why: str, default: str | None = None) -> Opaque:
+        return Opaque(why, Expr.of_leaf(Leaf(name, "local", source, default)))
+
+
+@dataclass(eq=False)
+class Function:
+    """A function or lambda of the program's, with its closure."""
+
+    name: str
+    node: cst.FunctionDef | cst.Lambda
+    closure: Scope
+    defaults: dict[str, Any] = field(default_factory=dict)
+    calls: int = 0
+    builder: bool | None = None  # whether it looks as if it built a model; found when asked
+
+
+@dataclass(eq=False)
+class ClassValue:
+    """A class of the program's."""
+
+    name: str
+    node: cst.ClassDef
+    bases: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+    def lookup(self, name: str) -> Any:
+        """The attribute as Python's method resolution finds it in single inheritance, or ``None``."""
+        if name in self.attributes:
+            return self.attributes[name]
+        for base in self.bases:
+            if isinstance(base, ClassValue) and (found := base.lookup(name)) is not None:
+                return found
+        return None
+
+
+@dataclass(eq=False)
+class Instance:
+    """An object of one of the program's classes."""
+
+    cls: ClassValue
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Method:
+    """A method looked up on a value: ``model.add``, ``filters.append``, ``x.reshape``."""
+
+    receiver: Any
+    name: str
+
+
+@dataclass(eq=False)
+class Native:
+    """A Python callable of the evaluator's own (``functools.partial`` results, traced helpers)."""
+
+    name: str
+    call: Callable[..., Any]
+
+
+class Signal(Exception):  # noqa: N818 - control flow, not an error
+    """Base of the control flow of the interpreted program."""
+
+
+class ReturnSignal(Signal):
+    """``return`` of the interpreted program."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class BreakSignal(Signal):
+    """``break``."""
+
+
+class ContinueSignal(Signal):
+    """``continue``."""
+
+
+class RaiseSignal(Signal):
+    """``raise`` that the interpreted program itself reaches."""

@@ -1,0 +1,82 @@
+"""What the evaluator hands on: the models of a program and what the program does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transpiler.graph.keras import Model, Span
+from transpiler.graph.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Array:
+    """A NumPy array, data frame or dataset part of which only shape and dtype are known.
+
+    ``shape`` is None where even the rank is unknown; ``dtype`` likewise.
+    """
+
+    shape: tuple[Dim, ...] | None = None
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that only the running program has."""
+
+    why: str = ""
+
+
+@dataclass(eq=False)
+class Compiled:
+    """What ``compile`` said, bound: values as the evaluator knows them (str, ApiObject, FunctionRef, list, dict, …).
+
+    ``action`` is the compile action itself. ``trainable`` are ids of the layers that were trainable at that moment,
+    None if all.
+    """
+
+    action: Action
+    optimizer: Any
+    loss: Any
+    metrics: Any
+    config: Mapping[str, Any]
+
+
+@dataclass(eq=False)
+class History:
+    """The value of ``model.fit(...)``."""
+
+    action: Action
+
+
+@dataclass(eq=False)
+class Action:
+    """One call that does something at run time: a method of a model or a function of the API.
+
+    ``symbol`` is canonical: ``keras.Model.fit``, ``keras.utils.to_categorical``, ``keras.datasets.mnist.load_data``,
+    ``keras.History.history`` (attribute reads). ``args`` are bound by parameter name, in the order given, and hold
+    what the evaluator knows: plain Python values, Expr, Array, Unknown, ApiObject, FunctionRef, Model, History, and
+    lists/tuples/dicts of them. Only arguments that the source gave are in it. ``scope`` is the qualified name of the
+    function whose body the call stands in ("" at module level).
+    """
+
+    symbol: str
+    args: dict[str, Any]
+    span: Span
+    scope: str = ""
+    model: Model | None = None
+    compiled: Compiled | None = None
+    target: str | None = None  # the variable it is assigned to, if it is one plain name
+    discarded: bool = False  # an expression statement: nobody reads the result
+    frames: tuple[Any, ...] = ()
+    node: Any = None  # the CST expression
+
+
+@dataclass(eq=False)
+class Program:
+    """Everything the evaluator found, in program order."""
+
+    models: list[Model] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # every identifier of the source: helpers must not clash

@@ -1,0 +1,81 @@
+"""Rewriting the expressions of kept statements: actions are rendered, creations become constructor calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import Creation, Facts
+from transpiler.graph.program import Action
+
+Render = Callable[[Action, Mapping[str, str], str], Any]
+Construct = Callable[[cst.CSTNode, list[Creation]], "str | None"]
+
+
+class ExpressionRewriter(cst.CSTTransformer):
+    """Rewrites one statement bottom-up. A statement-level replacement is left in :attr:`statements`."""
+
+    def __init__(self, facts: Facts, render: Render, construct: Construct) -> None:
+        super().__init__()
+        self.facts = facts
+        self.render = render
+        self.construct = construct
+        self.statements: list[str] | None = None
+        self._blank = cst.Module([])
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def on_leave(self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT) -> Any:
+        actions = self.facts.actions.get(id(original_node))
+        if actions:
+            return self._action(original_node, updated_node, actions)
+        creations = self.facts.creations.get(id(original_node))
+        if creations:
+            text = self.construct(original_node, creations)
+            if text is not None:
+                return cst.parse_expression(text)
+        return updated_node
+
+    def _action(self, original: cst.CSTNode, updated: cst.CSTNode, actions: list[Action]) -> cst.BaseExpression:
+        texts, receiver = self._texts(original, updated, actions[0])
+        rendered = [self.render(action, texts, receiver) for action in _distinct(actions)]
+        first = rendered[0]
+        if any((r.text, r.statements) != (first.text, first.statements) for r in rendered[1:]):
+            raise Refusal("KT303", "this call works on different models from turn to turn, which need different code")
+        if first.statements is not None:
+            self.statements = list(first.statements)
+            assert isinstance(updated, cst.BaseExpression)
+            return updated
+        return cst.parse_expression(first.text)
+
+    def _texts(self, original: cst.CSTNode, updated: cst.CSTNode, action: Action) -> tuple[dict[str, str], str]:
+        if isinstance(updated, cst.Attribute):
+            return {}, self._code(updated.value)
+        assert isinstance(updated, cst.Call)
+        receiver = self._code(updated.func.value) if isinstance(updated.func, cst.Attribute) else self._code(updated.func)
+        texts: dict[str, str] = {}
+        names = list(action.args)
+        for position, arg in enumerate(updated.args):
+            if arg.star:
+                raise Refusal("KT301", "arguments unpacked with `*` or `**` are not translated in this call")
+            if position < len(names):
+                texts[names[position]] = self._code(arg.value)
+        return texts, receiver
+
+    def _code(self, node: cst.CSTNode) -> str:
+        return self._blank.code_for_node(node).strip()
+
+
+def _distinct(actions: list[Action]) -> list[Action]:
+    """The actions of one place that can differ: one for each model and way of compiling."""
+    found: dict[tuple[int, int], Action] = {}
+    for action in actions:
+        found.setdefault((id(action.model), id(action.compiled)), action)
+    return list(found.values())

@@ -1,0 +1,487 @@
+"""Rewriting the program: statements that only described models go, classes come in, the rest is kept.
+
+The classes of the models stand where the source built them: in place of a builder function, or before the top-level
+statement that made the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import Creation, Evaluator
+from transpiler.evaluate.values import Symbol
+from transpiler.graph.keras import Model
+from transpiler.graph.program import Action
+from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
+from transpiler.rewrite.expressions import ExpressionRewriter
+from transpiler.rewrite.residue import Locate, names_of
+from transpiler.rules.names import is_keras
+
+Statement = Any  # a CST statement
+
+
+@dataclass(eq=False)
+class ModelCode:
+    """What the rewriter needs of a rendered model: its class and how to construct it."""
+
+    class_name: str
+    code: str
+    construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
+
+
+@dataclass(eq=False)
+class Rewriter:
+    """Rewrites one module. ``models`` has the rendered models by identity; ``render`` renders actions."""
+
+    ev: Evaluator
+    models: dict[int, ModelCode]
+    render: Callable[[Action, Any, str], Any]
+    needs_device: Callable[[], bool]
+    dispositions: Dispositions = field(init=False)
+    written: set[str] = field(default_factory=set)  # classes that are in the output already
+    import_at: int | None = None  # where the first Keras import stood
+    dropped_names: dict[str, str] = field(default_factory=dict)
+    function: cst.FunctionDef | None = None
+    classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
+    comments: list[cst.EmptyLine] = field(default_factory=list)  # of dropped statements, waiting for a place
+
+    def __post_init__(self) -> None:
+        self.dispositions = Dispositions(self.ev.facts)
+
+    # -- the module -------------------------------------------------------------------------------------------------
+    def module(self) -> tuple[list[Statement], int]:
+        """The statements of the output, and where imports and helpers of ours belong among them."""
+        result: list[Statement] = []
+        for statement in self.ev.module.body:
+            kept = self._statement(statement)
+            if self.classes:
+                result.extend(self._take_classes())
+            result.extend(kept)
+            if self.import_at is None and self._is_keras_import(statement):
+                self.import_at = len(result) - len(kept)
+        result.extend(self._take_classes())
+        return result, self._import_place(result)
+
+    def _take_classes(self) -> list[Statement]:
+        statements: list[Statement] = []
+        for text in self.classes:
+            body = list(cst.parse_module(text).body)
+            if self.comments:
+                body[0] = body[0].with_changes(leading_lines=[*self._take_comments(), *body[0].leading_lines])
+            statements.extend(body)
+        self.classes = []
+        return statements
+
+    def _take_comments(self) -> list[cst.EmptyLine]:
+        comments, self.comments = self.comments, []
+        return comments
+
+    @staticmethod
+    def _is_keras_import(statement: Statement) -> bool:
+        return isinstance(statement, cst.SimpleStatementLine) and any(
+            isinstance(small, (cst.Import, cst.ImportFrom)) and keras_import(small) for small in statement.body
+        )
+
+    def _import_place(self, result: list[Statement]) -> int:
+        """After the last import of the leading block, or where Keras was imported."""
+        last = 0
+        for at, statement in enumerate(result):
+            if isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], (cst.Import, cst.ImportFrom)):
+                last = at + 1
+            elif not (at == 0 and _is_docstring(statement)):
+                break
+            else:
+                last = at + 1
+        return max(last, self.import_at or 0)
+
+    # -- statements -------------------------------------------------------------------------------------------------
+    def body(self, statements: Sequence[Statement]) -> list[Statement]:
+        """Rewrite a block."""
+        result: list[Statement] = []
+        for statement in statements:
+            result.extend(self._statement(statement))
+        return result
+
+    def _statement(self, node: Statement) -> list[Statement]:
+        failed = self.ev.facts.failed.get(id(node))
+        if failed is not None and not isinstance(node, cst.FunctionDef):
+            return [self._raise(node, failed.code, failed.message)]
+        try:
+            result = self._dispatch(node)
+        except Refusal as error:
+            found = self.ev.report(error, getattr(error, "node", None) or _position_of(node))
+            return [self._raise(node, found.code, found.message)]
+        return self._with_comments(result)
+
+    def _with_comments(self, result: list[Statement]) -> list[Statement]:
+        if result and self.comments and not self.classes:
+            lines = [*self._take_comments(), *result[0].leading_lines]
+            result[0] = result[0].with_changes(leading_lines=lines)
+        return result
+
+    def _dispatch(self, node: Statement) -> list[Statement]:
+        if isinstance(node, cst.SimpleStatementLine):
+            return self._line(node)
+        if isinstance(node, cst.FunctionDef):
+            return self._function(node)
+        if isinstance(node, cst.ClassDef):
+            return [node.with_changes(body=self._block(node.body))]
+        if isinstance(node, cst.If):
+            return self._if(node)
+        if isinstance(node, (cst.For, cst.While, cst.With)):
+            return self._compound(node)
+        if isinstance(node, cst.Try):
+            return self._try(node)
+        return [node]
+
+    def _raise(self, node: Statement, code: str, message: str) -> Statement:
+        line = self.ev.span(_position_of(node)).line
+        text = f"raise NotImplementedError({f'{code} (line {line}): {message}'!r})"
+        statement = cst.parse_statement(text)
+        self._note_dropped(node, message)
+        return statement.with_changes(leading_lines=getattr(node, "leading_lines", ()))
+
+    def _line(self, node: cst.SimpleStatementLine) -> list[Statement]:
+        kept: list[Any] = []
+        for small in node.body:
+            if isinstance(small, (cst.Import, cst.ImportFrom)):
+                kept.extend(self._import(small))
+                continue
+            done = self._small(small)
+            if isinstance(done, list):  # a replacement by whole statements
+                return self._replace(node, done)
+            if done is not None:
+                kept.append(done)
+        if not kept:
+            self._keep_comments(node)
+            return []
+        return [self._checked(node, node.with_changes(body=[*kept[:-1], kept[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]))]
+
+    def _replace(self, node: cst.SimpleStatementLine, texts: list[str]) -> list[Statement]:
+        body = list(cst.parse_module("\n".join(texts) + "\n").body)
+        if body:
+            body[0] = body[0].with_changes(leading_lines=[*node.leading_lines, *body[0].leading_lines])
+        return [self._checked(node, statement) for statement in body]
+
+    def _keep_comments(self, node: Statement) -> None:
+        if any(line.comment is not None for line in node.leading_lines):
+            self.comments.extend(node.leading_lines)
+
+    def _small(self, node: Any) -> Any:
+        """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
+        answer = self.dispositions._small(node)
+        if answer == DROP:
+            created = self._creations(node)
+            if created is None:
+                self._note_dropped(node, "it was part of the description of a model")
+                return None
+            return created
+        rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
+        new = node.visit(rewriter)
+        return rewriter.statements if rewriter.statements is not None else new
+
+    def _render(self, action: Action, texts: Any, receiver: str) -> Any:
+        return self.render(action, texts, receiver)
+
+    def _creations(self, node: Any) -> Any:
+        """A statement that makes a model keeps its target: ``model = CNN()``."""
+        value = getattr(node, "value", None)
+        if value is None or id(value) not in self.ev.facts.creations:
+            if isinstance(node, (cst.Assign, cst.Return)) and isinstance(self.ev.facts.values.get(id(value)), Model):
+                return node
+            return None
+        text = self._construct(value, self.ev.facts.creations[id(value)])
+        if text is None:
+            return node if isinstance(node, (cst.Assign, cst.Return)) else None
+        return node.with_changes(value=cst.parse_expression(text))
+
+    def _construct(self, node: cst.CSTNode, creations: list[Creation]) -> str | None:
+        """The constructor call for a creation; None where the builder that is called here stays a function."""
+        texts: set[str] = set()
+        for creation in creations:
+            function = creation.function
+            outside = function is not None
+            if function is not None:
+                assert isinstance(function.node, cst.FunctionDef)
+                if self.dispositions.function(function.node) != "builder":
+                    return None
+            model = self.models.get(id(creation.model))
+            if model is None:
+                raise Refusal("KT105", "this model could not be translated")
+            self._write_class(model)
+            texts.add(model.construct(outside))
+        if len(texts) > 1:
+            raise Refusal("KT303", "this call builds different models from turn to turn", "build each in a statement of its own")
+        text = texts.pop()
+        return f"{text}.to(device)" if self.needs_device() else text
+
+    def _write_class(self, model: ModelCode) -> None:
+        if model.class_name not in self.written:
+            self.written.add(model.class_name)
+            self.classes.append(model.code)
+
+    # -- compound statements ----------------------------------------------------------------------------------------
+    def _function(self, node: cst.FunctionDef) -> list[Statement]:
+        kind = self.dispositions.function(node)
+        if kind == KEEP:
+            outer, self.function = self.function, node
+            result = node.with_changes(body=self._block(node.body))
+            self.function = outer
+            return [result]
+        self._note_dropped(node, "it only built parts of a model")
+        if kind == "builder":
+            self._builder_classes(node)
+        self._keep_comments(node)
+        return []
+
+    def _builder_classes(self, node: cst.FunctionDef) -> None:
+        """The classes that come in place of a builder function."""
+        for model in self.ev.program.models:
+            code = self.models.get(id(model))
+            if code is not None and self._made_by(model, node):
+                self._write_class(code)
+
+    def _made_by(self, model: Model, node: cst.FunctionDef) -> bool:
+        return any(
+            creation.model is model and self._inside(creation.node, node)
+            for creations in self.ev.facts.creations.values()
+            for creation in creations
+            if creation.function is None
+        )
+
+    def _inside(self, node: cst.CSTNode, function: cst.FunctionDef) -> bool:
+        span, outer = self.ev.span(node), self.ev.span(function)
+        return (outer.line, outer.column) <= (span.line, span.column) and span.end_line <= outer.end_line
+
+    def _block(self, body: cst.BaseSuite) -> cst.BaseSuite:
+        if isinstance(body, cst.SimpleStatementSuite):
+            kept = [done for small in body.body if (done := self._small(small)) is not None]
+            flat: list[Any] = []
+            for item in kept:
+                if isinstance(item, list):
+                    lines = cst.parse_module("\n".join(item) + "\n").body
+                    return cst.IndentedBlock(list(lines))
+                flat.append(item)
+            return body.with_changes(body=flat or [cst.Pass()])
+        statements = self.body(body.body)
+        return body.with_changes(body=statements or [cst.SimpleStatementLine([cst.Pass()])])
+
+    def _if(self, node: cst.If) -> list[Statement]:
+        taken = self.ev.facts.taken.get(id(node))
+        if self.dispositions.statement(node) == DROP and not self._creates(node):
+            self._keep_comments(node)
+            self._note_dropped(node, "it was part of the description of a model")
+            return []
+        if taken is not None and len(taken) == 1 and self._speaks_of_keras(node):
+            return self._fold(node, True in taken)
+        test = node.test.visit(ExpressionRewriter(self.ev.facts, self._render, self._construct))
+        new = node.with_changes(test=test, body=self._block(node.body))
+        if node.orelse is not None:
+            new = new.with_changes(orelse=self._else(node.orelse))
+        return [self._checked_test(node, new)]
+
+    def _else(self, node: cst.If | cst.Else) -> Any:
+        if isinstance(node, cst.If):
+            done = self._if(node)
+            return done[0] if len(done) == 1 and isinstance(done[0], cst.If) else cst.Else(cst.IndentedBlock(done or [_PASS]))
+        return node.with_changes(body=self._block(node.body))
+
+    def _fold(self, node: cst.If, taken: bool) -> list[Statement]:
+        """A condition on Keras itself is decided now: only the branch that runs is kept."""
+        self._keep_comments(node)
+        if taken:
+            return self.body(node.body.body)
+        if isinstance(node.orelse, cst.If):
+            return self._if(node.orelse)
+        return self.body(node.orelse.body.body) if node.orelse is not None else []
+
+    def _speaks_of_keras(self, node: cst.If) -> bool:
+        read = names_of(node.test).read
+        taken = self.ev.facts.taken.get(id(node), set())
+        if True not in taken:
+            read |= names_of(node.body).read
+        if False not in taken and node.orelse is not None:
+            read |= names_of(node.orelse).read
+        return any(self._is_keras_name(name) for name in read)
+
+    def _is_keras_name(self, name: str) -> bool:
+        value = self.ev.scope.names.get(name)
+        return isinstance(value, Symbol) and is_keras(value.name) or name in self.dropped_names
+
+    def _creates(self, node: Statement) -> bool:
+        finder = _Contains(set(self.ev.facts.creations))
+        node.visit(finder)
+        return finder.found
+
+    def _compound(self, node: Any) -> list[Statement]:
+        if self.dispositions.statement(node) == DROP and not self._creates(node):
+            self._keep_comments(node)
+            self._note_dropped(node, "it was part of the description of a model")
+            return []
+        if isinstance(node, cst.With) and self._unwrapped(node):
+            self._keep_comments(node)
+            return self.body(node.body.body)
+        new = node.with_changes(body=self._block(node.body), **self._head(node))
+        if getattr(node, "orelse", None) is not None:
+            new = new.with_changes(orelse=node.orelse.with_changes(body=self._block(node.orelse.body)))
+        return [self._checked_head(node, new)]
+
+    def _unwrapped(self, node: cst.With) -> bool:
+        """``with tf.device(…)`` and name scopes have no twin."""
+        harmless = ("tensorflow.device", "keras.backend.name_scope", "tensorflow.name_scope", "keras.name_scope")
+        for item in node.items:
+            call = item.item
+            value = self.ev.facts.values.get(id(call.func)) if isinstance(call, cst.Call) else None
+            if not (isinstance(value, Symbol) and value.name in harmless):
+                return False
+        return True
+
+    def _try(self, node: cst.Try) -> list[Statement]:
+        body = self.body(node.body.body)
+        if not body:
+            self._keep_comments(node)
+            return []
+        new = node.with_changes(body=node.body.with_changes(body=body))
+        new = new.with_changes(handlers=[h.with_changes(body=self._block(h.body)) for h in node.handlers])
+        if node.orelse is not None:
+            new = new.with_changes(orelse=node.orelse.with_changes(body=self._block(node.orelse.body)))
+        if node.finalbody is not None:
+            new = new.with_changes(finalbody=node.finalbody.with_changes(body=self._block(node.finalbody.body)))
+        return [new]
+
+    # -- imports ----------------------------------------------------------------------------------------------------
+    def _import(self, node: cst.Import | cst.ImportFrom) -> list[Any]:
+        if keras_import(node):
+            for name in names_of(node).bound:
+                self.dropped_names.setdefault(name, "it comes from Keras or TensorFlow")
+            return []
+        if isinstance(node, cst.Import):
+            from transpiler.evaluate.imports import dotted
+            from transpiler.rules.names import canonical
+
+            kept = [alias for alias in node.names if not is_keras(canonical(dotted(alias.name)))]
+            if len(kept) < len(node.names):
+                kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+                return [node.with_changes(names=kept)]
+        return [node]
+
+    # -- nothing of Keras may be left -------------------------------------------------------------------------------
+    def _note_dropped(self, node: Statement, why: str) -> None:
+        for name in names_of(node).bound:
+            self.dropped_names.setdefault(name, why)
+
+    def _checked(self, original: Statement, new: Statement) -> Statement:
+        names = names_of(new)
+        for name in sorted(names.read):
+            self._check_name(name, original)
+        for name in names.bound:
+            self.dropped_names.pop(name, None)
+        return new
+
+    def _checked_test(self, original: cst.If, new: cst.If) -> cst.If:
+        for name in sorted(names_of(new.test).read):
+            self._check_name(name, original)
+        return new
+
+    def _checked_head(self, original: Any, new: Any) -> Any:
+        head = [new.iter] if isinstance(new, cst.For) else [new.test] if isinstance(new, cst.While) else [i.item for i in new.items]
+        for part in head:
+            for name in sorted(names_of(part).read):
+                self._check_name(name, original)
+        return new
+
+    def _head(self, node: Any) -> dict[str, Any]:
+        """The rewritten head of a loop or ``with``."""
+        def rewrite(part: cst.CSTNode) -> Any:
+            return part.visit(ExpressionRewriter(self.ev.facts, self._render, self._construct))
+
+        if isinstance(node, cst.For):
+            return {"iter": rewrite(node.iter)}
+        if isinstance(node, cst.While):
+            return {"test": rewrite(node.test)}
+        return {"items": [rewrite(item) for item in node.items]}
+
+    def _check_name(self, name: str, original: Statement) -> None:
+        value = self.ev.scope.names.get(name)
+        from_keras = isinstance(value, Symbol) and is_keras(value.name)
+        if not from_keras and name not in self.dropped_names:
+            return
+        locate = Locate(name)
+        original.visit(locate)
+        where = locate.node or original
+        what = f"`{value.name}`" if isinstance(value, Symbol) else f"`{name}`"
+        if isinstance(value, Symbol):
+            full = self._full_symbol(original, name) or value.name
+            raise _Located(Refusal("KT101", f"`{full}` is not translated here"), where)
+        raise _Located(Refusal("KT105", f"{what} is used here, but has no twin: {self.dropped_names[name]}"), where)
+
+    def _full_symbol(self, original: Statement, name: str) -> str | None:
+        finder = _Symbols(self.ev, name)
+        original.visit(finder)
+        return finder.found
+
+
+class _Located(Refusal):
+    """A refusal that knows its place."""
+
+    def __init__(self, error: Refusal, node: cst.CSTNode) -> None:
+        super().__init__(error.code, error.message, error.hint)
+        self.node = node
+
+
+class _Symbols(cst.CSTVisitor):
+    """Finds the longest dotted Keras name that starts with a given name."""
+
+    def __init__(self, ev: Evaluator, name: str) -> None:
+        self.ev = ev
+        self.name = name
+        self.found: str | None = None
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        value = self.ev.facts.values.get(id(node))
+        root: cst.BaseExpression = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if self.found is None and isinstance(value, Symbol) and isinstance(root, cst.Name) and root.value == self.name:
+            self.found = value.name
+            return False
+        return True
+
+
+class _Contains(cst.CSTVisitor):
+    def __init__(self, ids: set[int]) -> None:
+        self.ids = ids
+        self.found = False
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if id(node) in self.ids:
+            self.found = True
+        return not self.found
+
+
+_PASS = cst.SimpleStatementLine([cst.Pass()])
+
+
+def _is_docstring(statement: Statement) -> bool:
+    return (
+        isinstance(statement, cst.SimpleStatementLine)
+        and isinstance(statement.body[0], cst.Expr)
+        and isinstance(statement.body[0].value, (cst.SimpleString, cst.ConcatenatedString))
+    )
+
+
+def _position_of(node: Statement) -> Any:
+    if isinstance(node, cst.SimpleStatementLine):
+        first = node.body[0]
+        if isinstance(first, (cst.Expr, cst.Assign, cst.Return)) and first.value is not None:
+            return first.value if isinstance(first, cst.Expr) else first
+        return first
+    return node
+
+
+__all__ = ["ModelCode", "Rewriter"]

@@ -1,0 +1,150 @@
+"""API functions that work on data: their signatures, and the shapes and dtypes of what they give back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from transpiler.graph.program import Array, Unknown
+from transpiler.graph.symbolic import Expr
+from transpiler.rules.base import Param, params
+
+_SETS = "keras.datasets."
+_TEXT = "seed=113, start_char=1, oov_char=2, index_from=3"
+_PAD = "sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0"
+_CATEGORICAL = "x, num_classes=None, dtype=None"
+
+FUNCTIONS: dict[str, tuple[Param, ...]] = {
+    _SETS + "mnist.load_data": params("path='mnist.npz'"),
+    _SETS + "fashion_mnist.load_data": (),
+    _SETS + "cifar10.load_data": (),
+    _SETS + "cifar100.load_data": params("label_mode='fine'"),
+    _SETS + "imdb.load_data": params(
+        f"path='imdb.npz', num_words=None, skip_top=0, maxlen=None, {_TEXT}", num_words="nb_words"
+    ),
+    _SETS + "imdb.get_word_index": params("path='imdb_word_index.json'"),
+    _SETS + "reuters.load_data": params(
+        f"path='reuters.npz', num_words=None, skip_top=0, maxlen=None, test_split=0.2, {_TEXT}", num_words="nb_words"
+    ),
+    _SETS + "reuters.get_word_index": params("path='reuters_word_index.json'"),
+    _SETS + "boston_housing.load_data": params("path='boston_housing.npz', test_split=0.2, seed=113"),
+    _SETS + "california_housing.load_data": params(
+        "version='large', path='california_housing.npz', test_split=0.2, seed=113"
+    ),
+    "keras.utils.to_categorical": params(_CATEGORICAL, x="y", num_classes="nb_classes"),
+    "keras.utils.normalize": params("x, axis=-1, order=2"),
+    "keras.preprocessing.sequence.pad_sequences": params(_PAD),
+    "keras.utils.get_file": params(
+        "fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir='datasets', "
+        "hash_algorithm='auto', extract=False, archive_format='auto', cache_dir=None, force_download=False"
+    ),
+    "keras.utils.set_random_seed": params("seed"),
+    "tensorflow.random.set_seed": params("seed"),
+    "tensorflow.set_random_seed": params("seed"),
+    "tensorflow.compat.v1.set_random_seed": params("seed"),
+    "keras.backend.clear_session": params("free_memory=True"),
+}
+
+# Samples to train and test on, shape of one sample, dtypes of samples and labels, shape of one label.
+_IMAGES: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], str]] = {
+    "mnist": (60000, 10000, (28, 28), (), "uint8"),
+    "fashion_mnist": (60000, 10000, (28, 28), (), "uint8"),
+    "cifar10": (50000, 10000, (32, 32, 3), (1,), "uint8"),
+    "cifar100": (50000, 10000, (32, 32, 3), (1,), "int64"),
+}
+_TABLES = {"boston_housing": (506, 13), "california_housing": (20640, 8)}
+_TABLE_DTYPES = {"boston_housing": ("float64", "float64"), "california_housing": ("float32", "float32")}
+
+
+def infer_function(symbol: str, args: Mapping[str, Any]) -> Any:
+    """The value that a function of :data:`FUNCTIONS` gives for bound arguments, as far as it is known."""
+    name = symbol.removeprefix(_SETS)
+    if name.endswith(".load_data"):
+        return _load_data(name.removesuffix(".load_data"), args)
+    infer = _INFER.get(symbol)
+    return infer(args) if infer else Unknown(f"`{symbol}` is known only when the program runs")
+
+
+def _load_data(name: str, args: Mapping[str, Any]) -> Any:
+    if name in _IMAGES:
+        train, test, sample, label, dtype = _IMAGES[name]
+        return tuple((Array((n, *sample), "uint8"), Array((n, *label), dtype)) for n in (train, test))
+    if name in _TABLES:
+        return _table(name, args)
+    filtered = args.get("maxlen") is not None
+    if name == "imdb":
+        sizes: tuple[Any, Any] = (None, None) if filtered else (25000, 25000)
+    else:
+        sizes = (None, None) if filtered else _split(11228, args.get("test_split", 0.2))
+    return tuple((Array((n,), "object"), Array((n,), "int64")) for n in sizes)
+
+
+def _table(name: str, args: Mapping[str, Any]) -> Any:
+    rows, columns = _TABLES[name]
+    version = args.get("version", "large")
+    if version not in ("large", "small"):
+        sizes: tuple[Any, Any] = (None, None)
+    else:
+        sizes = _split(600 if version == "small" else rows, args.get("test_split", 0.2))
+    x_dtype, y_dtype = _TABLE_DTYPES[name]
+    return tuple((Array((n, columns), x_dtype), Array((n,), y_dtype)) for n in sizes)
+
+
+def _split(rows: int, test_split: Any) -> tuple[Any, Any]:
+    if isinstance(test_split, Expr):
+        test_split = test_split.value
+    if not isinstance(test_split, (int, float)):
+        return None, None
+    train = int(rows * (1 - test_split))
+    return train, rows - train
+
+
+def _dim(value: Any) -> Any:
+    return value if isinstance(value, (int, Expr)) and not isinstance(value, bool) else None
+
+
+def _to_categorical(args: Mapping[str, Any]) -> Array:
+    x = args["x"]
+    classes = _dim(args.get("num_classes"))
+    dtype = args["dtype"] if isinstance(args.get("dtype"), str) else "float64"
+    if isinstance(x, (list, tuple)):
+        flat = all(isinstance(item, (int, float)) for item in x)
+        return Array((len(x), classes), dtype) if flat else Array(None, dtype)
+    if not isinstance(x, Array) or x.shape is None:
+        return Array(None, dtype)
+    shape = x.shape[:-1] if len(x.shape) > 1 and x.shape[-1] == 1 else x.shape
+    return Array((*shape, classes), dtype)
+
+
+def _normalize(args: Mapping[str, Any]) -> Any:
+    x = args["x"]
+    if not isinstance(x, Array):
+        return Array()
+    return Array(x.shape, x.dtype if x.dtype and x.dtype.startswith("float") else "float64")
+
+
+def _pad_sequences(args: Mapping[str, Any]) -> Array:
+    sequences, length = args["sequences"], _dim(args.get("maxlen"))
+    dtype = args["dtype"] if isinstance(args.get("dtype"), str) else None
+    if isinstance(sequences, (list, tuple)):
+        return Array((len(sequences), length), dtype) if _flat(sequences) else Array(None, dtype)
+    if isinstance(sequences, Array) and sequences.shape:
+        return Array((sequences.shape[0], length, *sequences.shape[2:]), dtype)
+    return Array((None, length), dtype)
+
+
+def _flat(sequences: Any) -> bool:
+    """Whether every sequence is a plain list of numbers."""
+    return all(isinstance(s, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in s) for s in sequences)
+
+
+_INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "keras.utils.to_categorical": _to_categorical,
+    "keras.utils.normalize": _normalize,
+    "keras.preprocessing.sequence.pad_sequences": _pad_sequences,
+    "keras.utils.set_random_seed": lambda args: None,  # noqa: ARG005
+    "tensorflow.random.set_seed": lambda args: None,  # noqa: ARG005
+    "tensorflow.set_random_seed": lambda args: None,  # noqa: ARG005
+    "tensorflow.compat.v1.set_random_seed": lambda args: None,  # noqa: ARG005
+    "keras.backend.clear_session": lambda args: None,  # noqa: ARG005
+}

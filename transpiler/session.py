@@ -1,0 +1,185 @@
+"""One run of the command: every input read, translated and delivered, and what was found printed at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transpiler.delivery import Delivered, deliver
+from transpiler.diagnostics import diagnostic
+from transpiler.jobs import Job, UsageError, plan
+from transpiler.result import Result
+from transpiler.source.detect import mentions_keras, uses_keras
+from transpiler.source.read import ReadError, SourceText, decode, parse_ast, read_bytes, read_stdin
+from transpiler.source.write import write_atomic
+from transpiler.writers import FileResult, render, report
+
+OK, INCOMPLETE, UNUSABLE = 0, 1, 2
+_UNUSABLE_CODES = ("KT001", "KT002")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a command line."""
+
+    output: str | None = None
+    drop_in: bool = False
+    entry: tuple[str, ...] = ()
+    weights: Path | None = None
+    weights_out: Path | None = None
+    model: str | None = None
+    check: bool = False
+    diff: bool = False
+    report: Path | None = None
+    form: str = "text"
+
+    @property
+    def dry(self) -> bool:
+        """True if outputs are compared, not written."""
+        return self.check or self.diff
+
+
+@dataclass
+class Session:
+    """Carries the worst exit status and everything found from file to file."""
+
+    request: Request
+    status: int = OK
+    results: list[FileResult] = field(default_factory=list)
+
+    def run(self, files: Sequence[str]) -> int:
+        """Do all files, a bad one not keeping the next from its turn; return the exit status."""
+        jobs = plan(files, self.request.output)
+        self._check_usage(jobs)
+        for job in jobs:
+            self._guarded(job)
+        self._print_findings(jobs)
+        self._write_report()
+        return self.status
+
+    def _check_usage(self, jobs: Sequence[Job]) -> None:
+        request = self.request
+        if (request.weights_out or request.model) and not request.weights:
+            raise UsageError("--weights-out and --model need --weights")
+        if request.weights and len(jobs) != 1:
+            raise UsageError("--weights needs exactly one input file")
+        if request.weights and request.dry:
+            raise UsageError("--weights cannot be combined with --check or --diff, which write nothing")
+        if request.dry and any(job.target is None for job in jobs):
+            raise UsageError("--check and --diff compare with an output file; name one with -o")
+        inputs = {job.source.resolve() for job in jobs if job.source}
+        if request.report and request.report.resolve() in inputs:
+            raise UsageError(f"the report {request.report} is an input file; it would be overwritten")
+
+    def _guarded(self, job: Job) -> None:
+        """Do one file; a fault of ours becomes a diagnostic."""
+        try:
+            self._do(job)
+        except (KeyboardInterrupt, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user
+            if os.environ.get("TRANSPILER_DEBUG"):
+                traceback.print_exc()
+            summary = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            self._add(INCOMPLETE, FileResult(job.shown, "", (diagnostic("KT999", f"internal error: {summary}"),)))
+
+    def _do(self, job: Job) -> None:
+        if job.skip:
+            self._say(f"{job.shown}: {job.skip}; left alone")
+            return
+        try:
+            data = read_stdin() if job.source is None else read_bytes(job.source)
+            source = self._keras_source(job, data)
+        except ReadError as error:
+            self._add(UNUSABLE, FileResult(job.shown, _text_of(error, job), (error.diagnostic,)))
+            return
+        if source is None:
+            self._pass_over(job, data)
+        else:
+            self._translate(job, source)
+
+    def _keras_source(self, job: Job, data: bytes) -> SourceText | None:
+        """Return the text of a program that uses Keras, None for any other."""
+        if job.source is not None and job.source.suffix == ".ipynb":
+            hint = "export the code cells: `jupyter nbconvert --to script FILE.ipynb`"
+            raise ReadError(diagnostic("KT001", "notebooks are not read yet", hint=hint))
+        if not mentions_keras(data):
+            return None
+        source = decode(data)
+        return source if uses_keras(parse_ast(source.text, job.shown)) else None
+
+    def _pass_over(self, job: Job, data: bytes) -> None:
+        if job.source is None and job.target is None:
+            sys.stdout.buffer.write(data)
+        if self.request.weights:
+            self._blame_weights(f"{job.shown} has no Keras model that these could be the weights of", INCOMPLETE)
+        if job.named:
+            self._say(f"{job.shown}: no Keras in it; left alone")
+
+    def _translate(self, job: Job, source: SourceText) -> None:
+        from transpiler import transpile
+
+        options = job.settings.options(job.source, self.request.drop_in, self.request.entry)
+        result = transpile(source.text, job.shown, options)
+        found = FileResult(job.shown, source.text, result.diagnostics, result.models)
+        unusable = any(each.code in _UNUSABLE_CODES for each in result.diagnostics)
+        self._add(UNUSABLE if unusable else OK if result.complete else INCOMPLETE, found)
+        if unusable:
+            return
+        delivered = deliver(job, result.code, source, check=self.request.check, diff=self.request.diff)
+        self._note(delivered)
+        if self.request.weights:
+            self._convert_weights(result)
+
+    def _convert_weights(self, result: Result) -> None:
+        from transpiler.weight_files import WeightsError, convert_weights
+
+        assert self.request.weights is not None
+        try:
+            written = convert_weights(result, self.request.weights, self.request.weights_out, self.request.model)
+            self._say(f"wrote {written}")
+        except WeightsError as error:
+            self._blame_weights(str(error), error.status)
+
+    def _blame_weights(self, message: str, status: int) -> None:
+        self._add(status, FileResult(str(self.request.weights), "", (diagnostic("KT501", message),)))
+
+    def _note(self, delivered: Delivered) -> None:
+        self.status = max(self.status, delivered.status)
+        if delivered.message:
+            self._say(delivered.message)
+
+    def _add(self, status: int, result: FileResult) -> None:
+        self.status = max(self.status, status)
+        self.results.append(result)
+
+    def _say(self, message: str) -> None:
+        sys.stderr.write(f"{message}\n")
+
+    def _print_findings(self, jobs: Sequence[Job]) -> None:
+        """Print to stderr what people read, to stdout what machines read, unless the program itself goes there."""
+        text = render(self.results, self.request.form)
+        taken = self.request.diff or any(job.target is None for job in jobs)
+        stream = sys.stderr if self.request.form == "text" or taken else sys.stdout
+        stream.write(text)
+        stream.flush()
+
+    def _write_report(self) -> None:
+        if self.request.report is None:
+            return
+        try:
+            write_atomic(self.request.report, report(self.results))
+        except OSError as error:
+            self._say(f"cannot write {self.request.report}: {error.strerror}")
+            self.status = UNUSABLE
+
+
+def _text_of(error: ReadError, job: Job) -> str:
+    """Return the text for the excerpt of a syntax error."""
+    if error.diagnostic.code != "KT002" or job.source is None:
+        return ""
+    return decode(read_bytes(job.source)).text

@@ -1,0 +1,1 @@
+"""Keras weight files in, state dicts of the translated modules out."""

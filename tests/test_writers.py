@@ -82,12 +82,15 @@ def test_json_has_every_field() -> None:
 
 def test_github_annotations_are_escaped() -> None:
     text = render(one(Diagnostic("KT101", "50% of\nit", 3, 5, "h"), NOTE, file="a,b:c.py"), "github")
-    assert text.splitlines() == [
+    note, error = text.splitlines()
+    assert note == (
         "::notice file=a%2Cb%3Ac.py,line=1,col=1,title=KT401 input size unknown%3A a lazy module is used"
-        f"::a,b:c.py:1:1: KT401 the input size is unknown%0Ahelp: {CODES['KT401'].hint}",
+        f"::a,b:c.py:1:1: KT401 the input size is unknown%0Ahelp: {CODES['KT401'].hint}"
+    )
+    assert error == (
         "::error file=a%2Cb%3Ac.py,line=3,col=5,title=KT101 Keras symbol not supported"
-        "::a,b:c.py:3:5: KT101 50%25 of%0Ait%0Ahelp: h",
-    ]
+        "::a,b:c.py:3:5: KT101 50%25 of%0Ait%0Ahelp: h"
+    )
 
 
 def test_the_report_has_diagnostics_and_models() -> None:
@@ -109,7 +112,7 @@ def test_the_report_has_diagnostics_and_models() -> None:
     ]
 
 
-# -- SARIF --------------------------------------------------------------------------------------------------------------
+# -- SARIF ----------------------------------------------------------------------------------------------------
 # The part of the 2.1.0 schema that our logs use, closed with additionalProperties as the standard's own is. Written
 # from the specification (sections 3.13 to 3.58), as the OASIS file itself is in no package that tests could install.
 def closed(required: str, **properties: Any) -> dict[str, Any]:

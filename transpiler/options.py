@@ -49,20 +49,21 @@ class Settings:
 
     def options(self, path: Path | None, drop_in: bool, entry: tuple[str, ...]) -> Options:
         """Return the options for a file: the project's settings, and what the command line adds to them."""
-        mine = [call for pattern, calls in self.entry if path and self._matches(path, pattern) for call in calls]
+        mine = [call for pattern, calls in self.entry if self._concerns(path, pattern) for call in calls]
         return Options(drop_in or self.drop_in, entry or tuple(mine))
 
     def output_for(self, path: Path) -> Path:
         """Return where the output of a file goes by default."""
         return path.parent / self.output.replace("{name}", path.stem)
 
+    def _concerns(self, path: Path | None, pattern: str) -> bool:
+        return pattern == "**" or (path is not None and self._matches(path, pattern))
+
     def _matches(self, path: Path, pattern: str) -> bool:
         try:
             relative = path.resolve().relative_to(self.root.resolve())
         except ValueError:
             return False
-        if pattern in ("**", "*"):
-            return True
         folders = (parent.match(pattern) for parent in relative.parents if parent.name)
         return relative.match(pattern.rstrip("/")) or any(folders)
 

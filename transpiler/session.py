@@ -136,17 +136,17 @@ class Session:
             self._convert_weights(result)
 
     def _convert_weights(self, result: Result) -> None:
-        from transpiler.weight_files import WeightsError, convert_weights
+        from transpiler.weight_files import ConversionError, convert_weights
 
         assert self.request.weights is not None
         try:
             written = convert_weights(result, self.request.weights, self.request.weights_out, self.request.model)
             self._say(f"wrote {written}")
-        except WeightsError as error:
-            self._blame_weights(str(error), error.status)
+        except ConversionError as error:
+            self._blame_weights(str(error), error.status, error.hint)
 
-    def _blame_weights(self, message: str, status: int) -> None:
-        self._add(status, FileResult(str(self.request.weights), "", (diagnostic("KT501", message),)))
+    def _blame_weights(self, message: str, status: int, hint: str | None = None) -> None:
+        self._add(status, FileResult(str(self.request.weights), "", (diagnostic("KT501", message, hint=hint),)))
 
     def _note(self, delivered: Delivered) -> None:
         self.status = max(self.status, delivered.status)

@@ -34,14 +34,31 @@ def test_an_existing_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) ->
     assert stat.S_IMODE(real.stat().st_mode) == 0o755
 
 
+def test_a_pipe_is_written_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomic(pipe, "text")
+        assert os.read(reader, 100) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def interrupted(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
         write_atomic(path, "ä", encoding="ascii")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

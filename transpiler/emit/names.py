@@ -9,6 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from transpiler.emit.classnames import class_name_for
+
+__all__ = ["Namer", "Wish", "attribute", "class_name_for", "identifier", "numbered", "snake", "variable"]
+
 # What the generated code itself uses.
 FILE_NAMES = frozenset(("torch", "nn", "F", "Tensor", "math", "np", "self", "init_weights", "super"))
 
@@ -67,7 +71,7 @@ def numbered(name: str, number: int) -> str:
 
 @dataclass
 class Wish:
-    """A name that is wanted for ``key``: ``given`` ones come from the source, the rest are roles, numbered if several."""
+    """A name that is wanted for ``key``: ``given`` by the source, or a role, numbered where there are several."""
 
     key: int
     base: str
@@ -90,7 +94,7 @@ class Namer:
         return result
 
     def assign(self, wishes: list[Wish]) -> dict[int, str]:
-        """Give every wish a name: names of the source first, then roles in order (``conv1``, ``conv2``; a lone ``fc``)."""
+        """Give every wish a name: the source's first, then roles in order (``conv1``, ``conv2``; a lone ``fc``)."""
         names = {**self._given([w for w in wishes if w.given])}
         roles = [w for w in wishes if not w.given]
         counts = Counter(w.base for w in roles)

@@ -156,10 +156,9 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
         ev.scope = outer
     if isinstance(result, Model) and result in ev.program.models[models_before:]:
         ev.facts.creations.setdefault(id(node), []).append(
-            Creation(result, node, ev.scope.qualified_name, function)
+            Creation(result, node, ev.scope.qualified_name, function, ev.inside)
         )
-        if result.hint is None or result.hint in ("model", "m", "net", "network"):
-            result.hint = function.name
+        result.builder = result.builder or function.name
     elif is_build(result):
         ev.mark_build(node)
     return result
@@ -237,11 +236,11 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
             default = ev.source(param.default)
     if isinstance(value, Opaque) and value.expr is not None:
         source = source_text(value.expr)
-        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default)))
+        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default, parameter=True)))
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float):
         source = source_text(value) if isinstance(value, Expr) else repr(number)
-        return Expr.of_leaf(Leaf(name, "local", source if given else "", default), number)
+        return Expr.of_leaf(Leaf(name, "local", source if given else "", default, parameter=True), number)
     return value
 
 

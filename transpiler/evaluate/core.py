@@ -30,6 +30,7 @@ class Creation:
     node: cst.CSTNode
     scope: str
     function: Function | None = None
+    inside: cst.FunctionDef | None = None  # the function in whose body the expression stands
 
 
 @dataclass(eq=False)
@@ -165,6 +166,18 @@ class Evaluator:
     def mark_build(self, node: cst.CSTNode) -> None:
         """Note that ``node`` only describes a model."""
         self.facts.builds.add(id(node))
+
+    def creations_of(self, model: Model) -> list[Creation]:
+        """The expressions that made ``model``: its own, and the calls of builders that returned it."""
+        return [c for found in self.facts.creations.values() for c in found if c.model is model]
+
+    @property
+    def inside(self) -> cst.FunctionDef | None:
+        """The function whose body is being interpreted."""
+        for function in reversed(self.functions):
+            if isinstance(function.node, cst.FunctionDef):
+                return function.node
+        return None
 
     def count_node(self, made: Node) -> None:
         """Note a new node of a graph."""

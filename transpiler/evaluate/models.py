@@ -80,7 +80,7 @@ def model_name(ev: Evaluator, name: Any, kind: str) -> tuple[str, bool]:
 def _register(ev: Evaluator, model: Model, node: cst.CSTNode) -> None:
     ev.built += 1
     ev.program.models.append(model)
-    ev.facts.creations.setdefault(id(node), []).append(Creation(model, node, ev.scope.qualified_name))
+    ev.facts.creations.setdefault(id(node), []).append(Creation(model, node, ev.scope.qualified_name, None, ev.inside))
 
 
 def nodes_between(ev: Evaluator, inputs: list[Tensor], outputs: Any) -> list[Node]:

@@ -148,7 +148,8 @@ class Model:
     origin: Origin
     nodes: list[Node] = field(default_factory=list)
     layers: list[Layer | Model] = field(default_factory=list)
-    hint: str | None = None  # variable, attribute or builder function: what the source calls it
+    hint: str | None = None  # the variable or attribute by which the source calls it
+    builder: str | None = None  # the function whose call made it
     trainable: bool = True
 
     def input_tensors(self) -> list[Tensor]:

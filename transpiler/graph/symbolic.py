@@ -39,6 +39,12 @@ class Leaf:
     source: str = ""
     default: str | None = None
     structural: bool = False
+    parameter: bool = False  # of a builder function: inside it, the name itself is the source
+
+    @property
+    def inside(self) -> str:
+        """The expression inside the function that builds the model."""
+        return self.name if self.parameter else self.source
 
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "neg": 3, "**": 4}

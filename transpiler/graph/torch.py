@@ -38,7 +38,7 @@ class WeightOp:
     ``transpose`` (axes), ``reshape`` (shape), ``split`` (axis, sections, index), ``concatenate`` (axis, takes all
     sources), ``permute_features`` (axis, spatial shape + channels as Keras has them: rows go from H,W,C to C,H,W
     order), ``reorder`` (axis, sections, order: blocks of equal size are rearranged), ``add`` (all sources),
-    ``zeros`` (shape; no source), ``flip`` (axes), ``scale`` (factor).
+    ``zeros`` (shape; no source), ``full`` (shape, value; no source), ``flip`` (axes), ``scale`` (factor).
     """
 
     kind: str

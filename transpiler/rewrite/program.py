@@ -247,16 +247,7 @@ class Rewriter:
                 self._write_class(code)
 
     def _made_by(self, model: Model, node: cst.FunctionDef) -> bool:
-        return any(
-            creation.model is model and self._inside(creation.node, node)
-            for creations in self.ev.facts.creations.values()
-            for creation in creations
-            if creation.function is None
-        )
-
-    def _inside(self, node: cst.CSTNode, function: cst.FunctionDef) -> bool:
-        span, outer = self.ev.span(node), self.ev.span(function)
-        return (outer.line, outer.column) <= (span.line, span.column) and span.end_line <= outer.end_line
+        return any(creation.inside is node for creation in self.ev.creations_of(model))
 
     def _block(self, body: cst.BaseSuite) -> cst.BaseSuite:
         if isinstance(body, cst.SimpleStatementSuite):

@@ -24,7 +24,7 @@ class Embedding(LayerRule):
 
     params = params(
         "input_dim, output_dim, embeddings_initializer='uniform', embeddings_regularizer=None, "
-        "embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None, "
+        "embeddings_constraint=None, mask_zero=False, lora_rank=None, lora_alpha=None, "
         "activity_regularizer=None, dropout=0.0",
         embeddings_initializer="init",
         embeddings_regularizer="W_regularizer",

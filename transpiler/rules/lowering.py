@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
@@ -16,15 +16,20 @@ from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
 from transpiler.rules.flow import Flow
 from transpiler.rules.layout import in_order, is_featured, permute_text, physical_dim
 
-Inputs = Value | Sequence[Value]
+Inputs: TypeAlias = Union[Value, Sequence[Value]]
 
 
 @dataclass(frozen=True)
 class LowerOptions:
-    """``drop_in``: inputs and outputs in Keras order. ``logits``: ids of models whose last activation is left out."""
+    """How to lower.
+
+    ``drop_in``: inputs and outputs in Keras order. ``logits``: ids of models whose last activation is left out.
+    ``exact_statistics``: batch normalisation keeps Keras' biased running variance (a helper class), torch's else.
+    """
 
     drop_in: bool = False
     logits: frozenset[int] = frozenset()
+    exact_statistics: bool = True
 
 
 def lower(model: Model, options: LowerOptions | None = None, memo: dict[int, TorchModel] | None = None) -> TorchModel:
@@ -146,13 +151,11 @@ class Lowering:
         layout = self.flow.layout_of(rule, layer)
 
         def convert(value: Value) -> Value:
-            if layout == "keras" and not (is_featured(value) and self.flow.takes_features(rule, layer)):
-                return self.keras_order(value)
+            if is_featured(value):
+                return value if self.flow.takes_features(rule, layer) else self.keras_order(value)
             if layout == "first":
                 return self.channels_first(value)
-            if is_featured(value) and not self.flow.takes_features(rule, layer):
-                return self.keras_order(value)
-            return value
+            return self.keras_order(value) if layout == "keras" else value
 
         return map_values(structure, convert)
 
@@ -264,6 +267,10 @@ class Lowering:
 
         return activate(self, act, x)
 
+    def output_layout(self, x: Value) -> str:
+        """The layout in which ``x`` would leave the model."""
+        return KERAS if self.options.drop_in or x.spec.rank <= 3 else x.layout
+
     def leaves_out(self, template: str) -> bool:
         """Whether the last activation of this model is left to the loss; if so, it is noted as ``template``."""
         if self.node is None or not self.flow.is_final(self.node) or id(self.model) not in self.options.logits:
@@ -312,12 +319,7 @@ class Lowering:
             table[id(x)] = made
             if not is_featured(x):
                 (self._first if table is self._keras else self._keras)[id(made)] = x
-            self._kept.append(x)
         return table[id(x)]
-
-    @property
-    def _kept(self) -> list[Value]:
-        return self.__dict__.setdefault("_alive", [])
 
     def _permuted(self, x: Value, layout: str) -> Value:
         template = "{0}." + permute_text(x.spec.rank, layout == FIRST)

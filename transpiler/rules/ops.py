@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
@@ -128,6 +129,13 @@ def _bool(x: TensorSpec, **_: Any) -> TensorSpec:
     return TensorSpec(x.shape, "bool")
 
 
+def _like(function: str, cx: Lowering, x: Value, dtype: Any) -> Value:
+    name = dtype_name(dtype, x.spec.dtype)
+    extra = "" if name == x.spec.dtype else f", dtype={torch_dtype(name)}"
+    value: Value = cx.op(f"{function}({{0}}{extra})", x, TensorSpec(x.spec.shape, name), x.layout, x.features)
+    return value
+
+
 _SAME = {"absolute": "torch.abs", "abs": "torch.abs", "sign": "torch.sign", "square": "torch.square",
          "stop_gradient": "", "floor": "torch.floor", "ceil": "torch.ceil", "round": "torch.round"}  # fmt: skip
 _FLOAT = {
@@ -147,16 +155,10 @@ for _name, _function in _FLOAT.items():
 for _name in ("isnan", "isinf", "isfinite", "logical_not"):
     register(_name, _unary(f"torch.{_name}({{0}})", _bool))
 for _name in ("zeros_like", "ones_like"):
-    register(_name, FunctionOp(params("x, dtype=None"), same, lambda cx, x, dtype, f=f"torch.{_name}": _like(cx, x, dtype, f)))
+    register(_name, FunctionOp(params("x, dtype=None"), same, partial(_like, f"torch.{_name}")))
 register("negative", _unary("-{0}", operator=True))
+register("identity", FunctionOp(params("x"), same, lambda cx, x: x))
 register("relu6", _unary("F.relu6({0})"))
-
-
-def _like(cx: Lowering, x: Value, dtype: Any, function: str) -> Value:
-    name = dtype_name(dtype, x.spec.dtype)
-    extra = "" if name == x.spec.dtype else f", dtype={torch_dtype(name)}"
-    value: Value = cx.op(f"{function}({{0}}{extra})", x, TensorSpec(x.spec.shape, name), x.layout, x.features)
-    return value
 
 
 @op("gelu", "x, approximate=True", as_float)

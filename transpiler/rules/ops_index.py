@@ -207,19 +207,25 @@ def _one_hot(cx: Lowering, x: Value, num_classes: Any, axis: Any, dtype: Any, sp
 
 
 # -- products ---------------------------------------------------------------------------------------------------------
-def _matmul_spec(x1: TensorSpec, x2: TensorSpec) -> TensorSpec:
-    a, b = x1.shape, x2.shape
-    if len(a) == 1 or len(b) == 1:
+def _turn(shape: tuple[Dim, ...], turned: bool) -> tuple[Dim, ...]:
+    return (*shape[:-2], shape[-1], shape[-2]) if turned else shape
+
+
+def _matmul_spec(x1: TensorSpec, x2: TensorSpec, transpose_a: bool = False, transpose_b: bool = False) -> TensorSpec:
+    if x1.rank == 1 or x2.rank == 1:
         raise Refusal("KT102", "`matmul` with a vector is not supported")
+    a, b = _turn(x1.shape, transpose_a), _turn(x2.shape, transpose_b)
     if is_known(a[-1]) and is_known(b[-2]) and a[-1] != b[-2]:
         raise Refusal("KT104", f"matrices of shapes {a} and {b} cannot be multiplied")
-    return TensorSpec((*broadcast([a[:-2], b[:-2]]) if len(a) > 2 or len(b) > 2 else (), a[-2], b[-1]), x1.dtype)
+    return TensorSpec((*broadcast([a[:-2], b[:-2]]), a[-2], b[-1]), x1.dtype)
 
 
-@op("matmul", "x1, x2", _matmul_spec, layout="keras")
-def _matmul(cx: Lowering, x1: Value, x2: Value) -> Value:
+@op("matmul", "x1, x2, transpose_a=False, transpose_b=False", _matmul_spec, layout="keras")
+def _matmul(cx: Lowering, x1: Value, x2: Value, transpose_a: bool, transpose_b: bool) -> Value:
     values = [cx.keras_order(x1), cx.keras_order(x2)]
-    value: Value = cx.op("{0} @ {1}", values, _matmul_spec(x1.spec, x2.spec), KERAS, operator=True)
+    spec = _matmul_spec(x1.spec, x2.spec, transpose_a, transpose_b)
+    left, right = ("{%d}%s" % (i, ".transpose(-2, -1)" if t else "") for i, t in enumerate((transpose_a, transpose_b)))
+    value: Value = cx.op(f"{left} @ {right}", values, spec, KERAS, operator=True)
     return value
 
 
@@ -285,4 +291,57 @@ def _einsum(cx: Lowering, subscripts: str, operands: Any) -> Value:
     text = subscripts.replace(" ", "")
     spec = _einsum_spec(text, [v.spec for v in values])
     value: Value = cx.op(f'torch.einsum("{text}", {slots})', values, spec, KERAS)
+    return value
+
+
+def _batch_axes(x: Any, y: Any, axes: Any) -> tuple[int, int]:
+    if axes is None:
+        axes = (x.rank - 1, y.rank - 1 if y.rank == 2 else y.rank - 2)
+    left, right = (axes, axes) if isinstance(axes, int) else axes
+    return normalize_axis(left, x.rank), normalize_axis(right, y.rank)
+
+
+def _batch_terms(x: TensorSpec, y: TensorSpec, axes: Any) -> tuple[str, str, str]:
+    left, right = _batch_axes(x, y, axes)
+    first = ["n", *"abcdef"[: x.rank - 1]]
+    second = ["n", *"uvwxyz"[: y.rank - 1]]
+    second[right] = first[left]
+    kept = [c for i, c in enumerate(first) if i != left] + [c for i, c in enumerate(second) if i not in (0, right)]
+    return "".join(first), "".join(second), "".join(kept)
+
+
+def _batch_dot_spec(x: TensorSpec, y: TensorSpec, axes: Any) -> TensorSpec:
+    first, second, kept = _batch_terms(x, y, axes)
+    sizes = dict(zip(second, y.shape, strict=True)) | dict(zip(first, x.shape, strict=True))
+    shape = tuple(sizes[c] for c in kept)
+    return TensorSpec(shape if len(shape) > 1 else (*shape, 1), x.dtype)
+
+
+@op("batch_dot", "x, y, axes=None", _batch_dot_spec, layout="keras")
+def _batch_dot(cx: Lowering, x: Value, y: Value, axes: Any) -> Value:
+    values = [cx.keras_order(x), cx.keras_order(y)]
+    first, second, kept = _batch_terms(x.spec, y.spec, axes)
+    column = ".unsqueeze(1)" if len(kept) == 1 else ""
+    template = f'torch.einsum("{first},{second}->{kept}", {{0}}, {{1}}){column}'
+    value: Value = cx.op(template, values, _batch_dot_spec(x.spec, y.spec, axes), KERAS)
+    return value
+
+
+def _unpacked(x: TensorSpec, block_size: int) -> TensorSpec:
+    n, h, w, c = x.shape
+    if c is None or not is_known(c) or number(c) % block_size**2:
+        raise Refusal("KT104", f"`depth_to_space` cannot part {c} channels into blocks of {block_size}")
+    grown = tuple(None if d is None else d * block_size for d in (h, w))
+    return TensorSpec((n, *grown, int(number(c)) // block_size**2), x.dtype)
+
+
+@op("depth_to_space", "x, block_size", _unpacked)
+def _depth_to_space(cx: Lowering, x: Value, block_size: int) -> Value:
+    """TensorFlow has the channels of a block outermost, ``pixel_shuffle`` innermost."""
+    x = cx.channels_first(x)
+    spec = _unpacked(x.spec, block_size)
+    turned = f".unflatten(1, ({block_size**2}, {spec.shape[-1]})).transpose(1, 2).flatten(1, 2)"
+    value: Value = cx.op(
+        f"F.pixel_shuffle({{0}}{turned if spec.shape[-1] != 1 else ''}, {block_size})", x, spec, FIRST
+    )
     return value

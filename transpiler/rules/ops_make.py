@@ -64,7 +64,7 @@ def _filled(name: str) -> None:
     def emit(cx: Lowering, shape: Any, dtype: Any) -> Value:
         place = Placer()
         spec = _filled_spec(shape, dtype)
-        text = sizes_text(place, shape)
+        text = sizes_text(place, shape, anchor(cx))
         template = f"torch.{name}({text or '()'}{_dtype(spec.dtype, 'float32')}{_device(cx, place)})"
         value: Value = cx.op(template, place.values, spec, KERAS)
         return value
@@ -82,7 +82,7 @@ def _full_spec(shape: Any, fill_value: Any, dtype: Any) -> TensorSpec:
 def _full(cx: Lowering, shape: Any, fill_value: Any, dtype: Any) -> Value:
     place = Placer()
     spec = _full_spec(shape, fill_value, dtype)
-    template = f"torch.full(({sizes_text(place, shape)},), {literal(fill_value)}, dtype={torch_dtype(spec.dtype)}"
+    template = f"torch.full(({sizes_text(place, shape, anchor(cx))},), {literal(fill_value)}, dtype={torch_dtype(spec.dtype)}"
     value: Value = cx.op(template + f"{_device(cx, place)})", place.values, spec, KERAS)
     return value
 
@@ -172,7 +172,7 @@ def _random(cx: Lowering, function: str, shape: Any) -> Value:
         made: Value = cx.op(f"torch.{function}_like({{0}})", like, like.spec, like.layout, like.features)
         return made
     place = Placer()
-    text = sizes_text(place, shape)
+    text = sizes_text(place, shape, anchor(cx))
     value: Value = cx.op(f"torch.{function}({text}{_device(cx, place)})", place.values, spec, KERAS)
     return value
 

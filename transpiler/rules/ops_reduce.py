@@ -138,9 +138,9 @@ def _norm(cx: Lowering, x: Value, ord: Any, axis: Any, keepdims: bool) -> Value:
 
 @op("normalize", "x, axis=-1, order=2, epsilon=None", as_float)
 def _normalize(cx: Lowering, x: Value, axis: Any, order: Any, epsilon: Any) -> Value:
-    """Keras: x / max(norm, epsilon), with the square's bound 1e-12 for the l2 norm."""
+    """Keras: x / max(norm, epsilon)."""
     extra = "" if order == 2 else f"p={literal(float(order))}, "
-    bound = f", eps={literal(epsilon)}" if epsilon is not None else ", eps=1e-6" if order == 2 else ""
+    bound = f", eps={literal(1e-7 if epsilon is None else epsilon)}"
     return cx.elementwise(f"F.normalize({{0}}, {extra}dim={_dims(cx, x, axis)}{bound})", x)
 
 

@@ -43,8 +43,10 @@ def _known_product(shape: Sequence[Dim]) -> int | None:
 def reshaped(shape: Shape, sizes: Any) -> Shape:
     """The result of a reshape, with the size behind -1 where it can be told."""
     wanted = list(dims_of(sizes))
-    free = [i for i, s in enumerate(sizes) if not is_tensor(s) and (s is None or (is_known(s) and s == -1))]
-    given = [i for i, s in enumerate(sizes) if is_tensor(s)]
+    free = [i for i, s in enumerate(sizes) if not is_tensor(s) and is_known(s) and s == -1]
+    given = [i for i, s in enumerate(sizes) if is_tensor(s) or s is None]
+    if not free and given == [0] and sizes[0] is None:
+        free, given = given, []
     if len(free) > 1:
         raise Refusal("KT103", "only one size of a reshape may be -1")
     if len(free) == 1:
@@ -58,11 +60,19 @@ def reshaped(shape: Shape, sizes: Any) -> Shape:
     return tuple(wanted)
 
 
-def sizes_text(place: Placer, sizes: Any) -> str:
-    """A shape argument as the text of ints and slots."""
+def sizes_text(place: Placer, sizes: Any, batch: Value | None = None) -> str:
+    """A shape argument as the text of ints and slots; a None in front is the size of ``batch``, or -1."""
     if is_tensor(sizes) or isinstance(sizes, (int, Expr)):
         sizes = [sizes]
-    return ", ".join("-1" if s is None else place.text(s) for s in sizes)
+    texts = []
+    for i, size in enumerate(sizes):
+        if size is None and i:
+            raise Refusal("KT201", "only the batch size may be unknown in a shape")
+        if size is None:
+            texts.append("-1" if batch is None else f"{place.text(batch)}.size(0)")
+        else:
+            texts.append(place.text(size))
+    return ", ".join(texts)
 
 
 def _reshape_spec(x: TensorSpec, newshape: Any) -> TensorSpec:
@@ -78,7 +88,8 @@ def _reshape(cx: Lowering, x: Value, newshape: Any) -> Value:
     place = Placer(x)
     newshape = [newshape] if isinstance(newshape, (int, Expr)) else newshape
     spec = TensorSpec(reshaped(x.spec.shape, newshape), x.spec.dtype)
-    text = sizes_text(place, newshape)
+    free = any(isinstance(s, int) and s == -1 for s in newshape)
+    text = sizes_text(place, newshape, x if free else None)
     value: Value = cx.op(f"{{0}}.reshape({text})", place.values, spec, KERAS)
     return value
 
@@ -357,5 +368,5 @@ def _broadcast_to(x: TensorSpec, shape: Any) -> TensorSpec:
 def _broadcast(cx: Lowering, x: Value, shape: Any) -> Value:
     x = cx.keras_order(x)
     place = Placer(x)
-    value: Value = cx.op(f"{{0}}.expand({sizes_text(place, shape)})", place.values, _broadcast_to(x.spec, shape), KERAS)
+    value: Value = cx.op(f"{{0}}.expand({sizes_text(place, shape, x)})", place.values, _broadcast_to(x.spec, shape), KERAS)
     return value

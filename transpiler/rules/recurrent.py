@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import Layer, TensorSpec
+from transpiler.graph.keras import ApiObject, Layer, TensorSpec
 from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import Module, Value
+from transpiler.rules.activations import activation_name
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
 from transpiler.rules.noise import shared_dropout
 from transpiler.rules.recurrent_cells import Cell, activation_code, fused_arguments, own_arguments
@@ -53,10 +54,11 @@ class Recurrent(LayerRule):
 
     def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
         """Fill in defaults that depend on the version of Keras; refuse what is not translated."""
-        if config.get("recurrent_activation", 0) is None:
-            config["recurrent_activation"] = "linear"
         if config.get("recurrent_activation") == "default":
             config["recurrent_activation"] = "hard_sigmoid" if legacy == 1 else "sigmoid"
+        for name in ("activation", "recurrent_activation"):
+            if legacy is not None and config.get(name) == "hard_sigmoid":
+                config[name] = "hard_sigmoid_keras2"
         if config.get("reset_after", 0) is None:
             config["reset_after"] = legacy is None
         if config["stateful"]:
@@ -158,10 +160,10 @@ def fused(config: dict[str, Any]) -> bool:
 
 
 def _plain_name(act: Any) -> str | None:
-    if isinstance(act, str):
-        return act
-    symbol = getattr(act, "symbol", "")
-    return symbol.rpartition(".")[2] if symbol.startswith("keras.activations.") else None
+    """The name of an activation that is given by name alone."""
+    if isinstance(act, str) or (isinstance(act, ApiObject) and not act.config):
+        return activation_name(act)
+    return None
 
 
 def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: bool, zero_masked: bool) -> Module:
@@ -192,8 +194,12 @@ def _run_fused(
 ) -> Run:
     """Call torch's module and pick what is needed from ``output, h_n`` or ``output, (h_n, c_n)``."""
     run = call_fused(cx, module, cell, x, state, mask, directions)
-    states = [cx.op("{0}[-1]", h, state_spec(cell, x)) for h in run.states]
-    return Run(run.output if cell.config["return_sequences"] else states[0], states)
+    one = state_spec(cell, x)
+    states = [cx.op("{0}[-1]", h, one) for h in run.states]
+    if cell.config["return_sequences"]:
+        return Run(run.output, states)
+    # under a mask the first output is zero where the first state may not be
+    return Run(cx.op("{0}[:, -1]", run.output, one) if state and mask is not None else states[0], states)
 
 
 def state_spec(cell: Cell, x: Value) -> TensorSpec:

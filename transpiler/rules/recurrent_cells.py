@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import Layer
+from transpiler.graph.keras import ApiObject, Layer
 from transpiler.graph.torch import Code, WeightMap, WeightOp, WeightRef
+from transpiler.rules.activations import FORMS, activation_name
 from transpiler.rules.base import WeightSpec
 from transpiler.rules.constraints import constraint
 from transpiler.rules.initializers import forget_bias, frozen_zeros, initializer
@@ -142,23 +144,18 @@ def own_arguments(cell: Cell, width: Any) -> dict[str, Any]:
     return {"weights": tuple(maps), **tables, **arguments}
 
 
-# Activations as callables on one tensor.
-_CALLABLES = {
-    "tanh": "torch.tanh", "sigmoid": "torch.sigmoid", "relu": "F.relu", "linear": "nn.Identity()", "elu": "F.elu",
-    "selu": "F.selu", "softplus": "F.softplus", "softsign": "F.softsign", "silu": "F.silu", "swish": "F.silu",
-    "gelu": "F.gelu", "exponential": "torch.exp", "hard_sigmoid": "F.hardsigmoid", "relu6": "F.relu6",
-    "hard_silu": "F.hardswish", "hard_swish": "F.hardswish", "mish": "F.mish", "log_sigmoid": "F.logsigmoid",
-    "leaky_relu": "nn.LeakyReLU(0.2)", "softmax": "nn.Softmax(dim=-1)", "log_softmax": "nn.LogSoftmax(dim=-1)",
-    "tanh_shrink": "F.tanhshrink",
-}  # fmt: skip
-
-
 def activation_code(act: Any) -> Code:
-    """An activation as the text of a callable."""
-    if act is None:
+    """An activation as the text of a callable on one tensor."""
+    if isinstance(act, ApiObject) and act.config:
+        raise Refusal("KT102", f"`{act.symbol}` with arguments is not supported as a recurrent layer's activation")
+    name = activation_name(act)
+    if name is None:
         return Code("nn.Identity()")
-    name = act if isinstance(act, str) else getattr(act, "symbol", "")
-    name = name.removeprefix("keras.activations.")
-    if name not in _CALLABLES or getattr(act, "config", None):
-        raise Refusal("KT102", f"`{name or type(act).__name__}` as the activation of a recurrent layer is not supported")
-    return Code(_CALLABLES[name])
+    if name in ("softmax", "log_softmax"):
+        return Code("nn.Softmax(dim=-1)" if name == "softmax" else "nn.LogSoftmax(dim=-1)")
+    if name not in FORMS or FORMS[name].helpers:
+        raise Refusal("KT102", f"`{name}` as a recurrent layer's activation is not supported")
+    template = FORMS[name].template
+    if plain := re.fullmatch(r"([\w.]+)\(\{0\}\)", template):
+        return Code(plain[1])
+    return Code("lambda x: " + template.format("x"))

@@ -14,10 +14,13 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file that takes the place of ``path`` when the block ends well, and is gone when it does not.
 
-    An existing file keeps its mode, a link stays a link.
+    An existing file keeps its mode, a link stays a link, and a device or pipe is written as it is.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     target = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,7 +38,6 @@ def write_atomic(path: Path, text: str, *, encoding: str = "utf-8", newline: str
     with replacing(path) as temporary, temporary.open("wb") as stream:
         stream.write(data)
         stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _mode_for(target: Path) -> int:

@@ -10,7 +10,6 @@ from transpiler.graph.torch import WeightMap, WeightOp, WeightRef
 from transpiler.weights.errors import WeightsError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -31,6 +30,8 @@ def apply_ops(arrays: Sequence[Array], ops: Iterable[WeightOp]) -> Array:
     for op in ops:
         if op.kind == "zeros":
             current = [np.zeros(_shape(op.args[0]), "float32")]
+        elif op.kind == "full":
+            current = [np.full(_shape(op.args[0]), op.args[1], "float32")]
         elif op.kind == "concatenate":
             current = [np.concatenate(current, axis=int(op.args[0]))]
         elif op.kind == "add":
@@ -51,6 +52,8 @@ def invert_map(weight_map: WeightMap, value: Array, sources: Sequence[Array]) ->
 
     if any(op.kind == "add" for op in weight_map.ops):
         raise WeightsError(f"`{weight_map.target}` is a sum of several arrays and cannot be taken apart")
+    if not all(source.flags.c_contiguous for source in sources):
+        raise ValueError("the source arrays must be contiguous")
     if not sources:
         return
     ends = np.cumsum([0, *(source.size for source in sources)])
@@ -64,9 +67,7 @@ def invert_map(weight_map: WeightMap, value: Array, sources: Sequence[Array]) ->
     flat = (np.asarray(value) / factor if factor != 1 else np.asarray(value)).ravel()
     for source, start in zip(sources, ends, strict=False):
         inside = (origin >= start) & (origin < start + source.size)
-        source.ravel()[origin[inside] - start] = flat[inside]  # a view: sources are contiguous
-        if not source.flags.c_contiguous:
-            raise ValueError("sources must be contiguous")
+        source.reshape(-1)[origin[inside] - start] = flat[inside]  # a view, for the source is contiguous
 
 
 def describe(weight_map: WeightMap) -> str:
@@ -87,6 +88,7 @@ def _describe_op(op: WeightOp, names: Sequence[str]) -> str:
         "reorder": lambda axis, sections, order: f"the {sections} blocks of axis {axis} in the order {tuple(order)}",
         "add": lambda: f"the sum of {' and '.join(names)}",
         "zeros": lambda shape: f"zeros of shape {_text(shape)}",
+        "full": lambda shape, value: f"{value} in the shape {_text(shape)}",
         "flip": lambda axes: f"reversed along {_text(axes)}",
         "scale": lambda factor: f"times {factor}",
     }
@@ -100,7 +102,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-# -- the steps ----------------------------------------------------------------------------------------------------------
+# -- the steps --------------------------------------------------------------------------------------------------------
 def _int(value: Any) -> int:
     if value is None:
         raise WeightsError("a size of this model is known only when the program runs; give it as a constant")
@@ -116,7 +118,7 @@ def _axes(axes: Any) -> tuple[int, ...]:
 
 
 def _sum(arrays: Sequence[Array]) -> Array:
-    total = arrays[0]
+    total: Array = arrays[0]
     for array in arrays[1:]:
         total = total + array
     return total
@@ -129,7 +131,8 @@ def _transpose(array: Array, axes: Sequence[Any]) -> Array:
 def _reshape(array: Array, shape: Sequence[Any]) -> Array:
     unknown = sum(size is None for size in shape)
     if unknown == 1:  # the one size that only the running program knows follows from the others
-        return array.reshape([-1 if size is None else _int(size) for size in shape])
+        free: Array = array.reshape([-1 if size is None else _int(size) for size in shape])
+        return free
     return array.reshape(_shape(shape))
 
 
@@ -174,7 +177,8 @@ def _flip(array: Array, axes: Any) -> Array:
 
 
 def _scale(array: Array, factor: Any) -> Array:
-    return array * array.dtype.type(float(factor))
+    scaled: Array = array * array.dtype.type(float(factor))
+    return scaled
 
 
 _OPS: dict[str, Callable[..., Any]] = {

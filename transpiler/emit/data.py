@@ -1,0 +1,73 @@
+"""Calls of the API's functions on data: what stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from transpiler.diagnostics import Refusal
+from transpiler.emit.helpers import Helpers
+from transpiler.graph.program import Action
+from transpiler.rules.data import FUNCTIONS
+
+_SETS = "keras.datasets."
+_PLAIN = {
+    "keras.utils.normalize": "normalize",
+    "keras.preprocessing.sequence.pad_sequences": "pad_sequences",
+    **{f"{_SETS}{name}.load_data": f"load_{name}"
+       for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
+                    "california_housing")},
+    f"{_SETS}imdb.get_word_index": "imdb_word_index",
+    f"{_SETS}reuters.get_word_index": "reuters_word_index",
+}  # fmt: skip
+_SEEDS = ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.compat.v1.set_random_seed")
+
+
+def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str | list[str]:
+    """The expression for a call of a function of :data:`FUNCTIONS`, or the statements."""
+    symbol = action.symbol
+    if symbol in _PLAIN:
+        return call(helpers.use(_PLAIN[symbol]), symbol, texts)
+    if symbol == "keras.utils.to_categorical":
+        return _to_categorical(texts, helpers)
+    if symbol == "keras.utils.get_file":
+        return _get_file(action, texts, helpers)
+    if symbol == "keras.utils.set_random_seed":
+        seed = texts["seed"]
+        return [f"random.seed({seed})", f"np.random.seed({seed})", f"torch.manual_seed({seed})"]
+    if symbol in _SEEDS:
+        return [f"torch.manual_seed({texts['seed']})"]
+    if symbol == "keras.backend.clear_session":
+        return []
+    raise Refusal("KT101", f"`{symbol}` is not translated")
+
+
+def call(name: str, symbol: str, texts: Mapping[str, str]) -> str:
+    """A call with the arguments that were given: by position as long as none was left out."""
+    shown: list[str] = []
+    complete = True
+    for param in FUNCTIONS[symbol]:
+        if param.name not in texts:
+            complete = False
+        elif complete and len(shown) < 2:
+            shown.append(texts[param.name])
+        else:
+            shown.append(f"{param.name}={texts[param.name]}")
+    return f"{name}({', '.join(shown)})"
+
+
+def _to_categorical(texts: Mapping[str, str], helpers: Helpers) -> str:
+    plain = {key: text for key, text in texts.items() if key != "dtype"}
+    text = call(helpers.use("to_categorical"), "keras.utils.to_categorical", plain)
+    return f"{text}.astype({texts['dtype']})" if "dtype" in texts else text
+
+
+def _get_file(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str:
+    plain = {"fname", "origin", "md5_hash", "file_hash", "hash_algorithm"}
+    for name in texts:
+        if name not in plain and action.args.get(name) not in (False, None, "datasets"):
+            raise Refusal("KT302", f"`{name}` of `get_file` is not translated")
+    if "fname" not in texts or "origin" not in texts:
+        raise Refusal("KT302", "`get_file` is translated with a name and an address only")
+    digest = texts.get("file_hash", texts.get("md5_hash"))
+    shown = [texts["fname"], texts["origin"], *([digest] if digest else [])]
+    return f"{helpers.use('get_file')}({', '.join(shown)})"

@@ -1,0 +1,132 @@
+"""Initial weights as Keras draws them: one function for the usual layers, explicit lines for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from transpiler.emit.attributes import Layout
+from transpiler.graph.keras import ApiObject
+from transpiler.graph.torch import Module
+from transpiler.rules.initializers import FORGET_BIAS, FROZEN_ZEROS, initializer_code
+from transpiler.template_env import environment
+
+_GLOROT = (
+    "nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.Conv3d", "nn.ConvTranspose1d", "nn.ConvTranspose2d",
+    "nn.ConvTranspose3d",
+)  # fmt: skip
+_RECURRENT = ("nn.LSTM", "nn.GRU", "nn.RNN")
+_EMBEDDING = ("nn.Embedding",)
+LAZY = "lazy"  # a kind of its own: some modules have no weights yet when `init_weights` sees them
+_PLACEHOLDER = "weight"
+_LOOP_FROM = 3  # as many like lines become a loop
+
+
+@dataclass
+class InitPlan:
+    """What `__init__` does about initial weights."""
+
+    kinds: set[str] = field(default_factory=set)  # what `init_weights` must cover
+    lines: list[str] = field(default_factory=list)
+    helpers: list[str] = field(default_factory=list)
+
+
+def _base_class(cls: str) -> str:
+    """The torch class that decides: of a lazy module the one it turns into, of a masked RNN its base."""
+    if cls.startswith("Masked"):
+        return f"nn.{cls.removeprefix('Masked')}"
+    return cls.replace("nn.Lazy", "nn.", 1)
+
+
+def _is_default(cls: str, key: str, value: Any) -> bool:
+    """Whether an initialiser is the one that Keras gives such a weight by default."""
+    if not isinstance(value, ApiObject):
+        return False
+    name, config = value.symbol.rpartition(".")[2], value.config
+    if cls in _EMBEDDING:
+        return name == "RandomUniform" and (config["minval"], config["maxval"]) == (-0.05, 0.05)
+    if cls in _GLOROT:
+        return name == "Zeros" if key == "bias" else _is_glorot(name, config)
+    if cls in _RECURRENT:
+        return _is_recurrent_default(cls, key, value)
+    return False
+
+
+def _is_glorot(name: str, config: Any) -> bool:
+    special = any(config.get(option) is not None for option in ("fans", "input_axes", "output_axes"))
+    return name == "GlorotUniform" and not special
+
+
+def _is_recurrent_default(cls: str, key: str, value: ApiObject) -> bool:
+    name = value.symbol.rpartition(".")[2]
+    if key.startswith("weight_ih"):
+        return _is_glorot(name, value.config)
+    if key.startswith("weight_hh"):
+        return name == "Orthogonal" and value.config["gain"] == 1.0
+    if key.startswith("bias_hh"):
+        return name == "Zeros" if cls == "nn.GRU" else value.symbol == FROZEN_ZEROS
+    if cls == "nn.LSTM":
+        inner = value.config.get("initializer")
+        return value.symbol == FORGET_BIAS and isinstance(inner, ApiObject) and inner.symbol.endswith(".Zeros")
+    return name == "Zeros"
+
+
+def plan_init(modules: Iterable[Module], layout: Layout) -> InitPlan:
+    """Decide for every weight whether `init_weights` draws it or a line of `__init__`."""
+    plan = InitPlan()
+    explicit: dict[tuple[str, ...], list[str]] = {}
+    for module in modules:
+        if id(module) not in layout.paths:
+            continue
+        cls = _base_class(module.cls)
+        for key, value in module.initializers.items():
+            if _is_default(cls, key, value):
+                plan.kinds.add(cls)
+                if module.cls.startswith("nn.Lazy"):
+                    plan.kinds.add(LAZY)
+            elif not module.cls.startswith("nn.Lazy"):
+                code = initializer_code(value, _PLACEHOLDER)
+                plan.helpers += [name for name in code.helpers if name not in plan.helpers]
+                explicit.setdefault(code.lines, []).append(f"{layout.expression(module)}.{key}")
+    for code_lines, targets in explicit.items():
+        plan.lines += _explicit_lines(code_lines, targets)
+    return plan
+
+
+def _explicit_lines(code: tuple[str, ...], targets: list[str]) -> list[str]:
+    """Print lines for each target, or a loop over many."""
+    if len(targets) >= _LOOP_FROM:
+        return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
+    return [_retarget(line, target) for target in targets for line in code]
+
+
+def _retarget(line: str, target: str) -> str:
+    """Put the target in the place of the placeholder, which stands first inside the brackets or first in the line."""
+    head, bracket, rest = line.partition(f"({_PLACEHOLDER}")
+    if bracket:
+        return f"{head}({target}{rest}"
+    return target + line.removeprefix(_PLACEHOLDER)
+
+
+def render_init_weights(kinds: Iterable[str]) -> str:
+    """The function `init_weights(module)` for module classes such as ``nn.Linear``; empty text for none."""
+    wanted = set(kinds)
+    if not wanted - {LAZY}:
+        return ""
+    recurrent = [cls for cls in _RECURRENT if cls in wanted]
+    template = environment().get_template("init_weights.py.jinja")
+    return template.render(
+        glorot=_tested([cls for cls in _GLOROT if cls in wanted]),
+        embedding=bool(wanted & set(_EMBEDDING)),
+        recurrent=_tested(recurrent),
+        forget="nn.LSTM" in wanted,
+        frozen=_tested([cls for cls in recurrent if cls != "nn.GRU"]),
+        all_frozen="nn.GRU" not in recurrent,
+        only_lstm=recurrent == ["nn.LSTM"],
+        lazy=LAZY in wanted,
+    )
+
+
+def _tested(classes: list[str]) -> str:
+    return classes[0] if len(classes) == 1 else f"({', '.join(classes)})" if classes else ""

@@ -1,0 +1,198 @@
+"""The statements of ``forward`` before their variables have names: calls nested as a person nests them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from transpiler.emit import graph as kinds
+from transpiler.emit.graph import Graph, call_kind
+from transpiler.emit.sequential import Run, Step
+from transpiler.graph.torch import Call, Module, Value
+
+Part = Union[Value, "Tree"]
+RUN = "run"
+RETURN = "return"
+_DEEPEST = 4
+_WIDEST = 72
+_LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
+_SLOT = re.compile(r"\{(\d+)\}")
+GENERIC = frozenset(
+    """
+    x y z h o out output outputs net network model inputs input inp layer layers tensor temp tmp res result prev current
+    cur block tower branch feature features value data ret img image img_input input_img input_layer input_tensor
+    """.split()
+)
+
+
+def is_generic(name: str | None) -> bool:
+    """Whether a name of the source says nothing about the value."""
+    return name is None or len(name) < 2 or name.strip("_0123456789").lower() in GENERIC
+
+
+@dataclass(eq=False)
+class Tree:
+    """An expression: a template over values and other expressions."""
+
+    template: str
+    parts: tuple[Part, ...]
+    operator: bool = False
+    size: int = 1
+
+    def reads(self) -> Iterator[Value]:
+        """Yield the values that it reads, repeats included."""
+        for part in self.parts:
+            if isinstance(part, Tree):
+                yield from part.reads()
+            else:
+                yield part
+
+    def text(self, names: Mapping[int, str]) -> str:
+        """Print it with the names of its values."""
+
+        def fill(match: re.Match[str]) -> str:
+            part = self.parts[int(match[1])]
+            if not isinstance(part, Tree):
+                return names[id(part)]
+            inner = part.text(names)
+            return f"({inner})" if part.operator and not _enclosed(self.template, match) else inner
+
+        return _SLOT.sub(fill, self.template)
+
+
+def _enclosed(template: str, match: re.Match[str]) -> bool:
+    """Whether a slot stands alone between brackets or commas."""
+    before = template[: match.start()].rstrip()[-1:]
+    after = template[match.end() :].lstrip()[:1]
+    return before in ("", "(", ",", "[") and after in ("", ")", ",", "]")
+
+
+@dataclass(eq=False)
+class Line:
+    """One statement: ``outputs`` are assigned from ``tree``; ``unpack`` is the left side where it is not just them."""
+
+    tree: Tree
+    outputs: tuple[Value, ...]
+    kind: str
+    unpack: str = ""
+    comments: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it assigns one value to one name."""
+        return len(self.outputs) == 1 and not self.unpack
+
+
+def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str]) -> list[Line]:
+    """Make the statements, nested, ending with the return statement."""
+    lines: list[Line] = []
+    for step in steps:
+        lines.append(_line(step, callee))
+        _nest(graph, lines)
+    lines.append(_return_line(graph))
+    if graph.single_output() is not None:
+        _nest(graph, lines)
+    return lines
+
+
+def _line(step: Step, callee: Callable[[Module | Run], str]) -> Line:
+    if isinstance(step, Run):
+        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN)
+    kind = call_kind(step)
+    if isinstance(step.target, Module):
+        arguments = step.arguments or ", ".join(f"{{{i}}}" for i in range(len(step.inputs)))
+        tree = Tree(f"{callee(step.target)}({arguments})", step.inputs)
+        return Line(tree, step.outputs, kind, *_unpacking(step, tree))
+    tree = Tree(step.target, step.inputs, step.operator)
+    return Line(tree, step.outputs, kind, step.unpack, step.origin.comments)
+
+
+def _unpacking(step: Call, tree: Tree) -> tuple[str]:
+    """The left side for a module's results; a nested model returns what its class does."""
+    if step.unpack or not isinstance(step.target, Module) or step.target.subgraph is None:
+        return (step.unpack,)
+    returned = step.target.subgraph.outputs
+    if isinstance(returned, dict):
+        tree.template += ".values()"
+        returned = tuple(returned.values())
+    if isinstance(returned, Value) or isinstance(returned, list) and len(returned) == 1:
+        return ("",)
+    slots = iter(range(len(step.outputs)))
+    return (structure_text(returned, lambda _: f"{{{next(slots)}}}", bare=True),)
+
+
+def structure_text(structure: Any, show: Callable[[Value], str], bare: bool = False) -> str:
+    """Print a structure of values; tuples and lists both become tuples, as PyTorch modules return them."""
+    if isinstance(structure, Value):
+        return show(structure)
+    if isinstance(structure, dict):
+        from transpiler.emit.code import literal
+
+        items = ", ".join(f"{literal(key)}: {structure_text(item, show)}" for key, item in structure.items())
+        return f"{{{items}}}"
+    text = ", ".join(structure_text(item, show) for item in structure)
+    text = f"{text}," if len(structure) == 1 else text
+    return text if bare else f"({text})"
+
+
+def _return_line(graph: Graph) -> Line:
+    single = graph.single_output()
+    structure = graph.outputs if single is None else single
+    values: list[Value] = []
+
+    def slot(value: Value) -> str:
+        values.append(value)
+        return f"{{{len(values) - 1}}}"
+
+    template = structure_text(structure, slot, bare=True)
+    return Line(Tree(template, tuple(values)), (), RETURN)
+
+
+# -- nesting ----------------------------------------------------------------------------------------------------------
+def _nest(graph: Graph, lines: list[Line]) -> None:
+    """Put the last statement but one inside the last, where a person would."""
+    if len(lines) < 2 or not _nests(graph, lines[-2], lines[-1]):
+        return
+    inner, outer = lines[-2], lines[-1]
+    value = inner.outputs[0]
+    parts = tuple(inner.tree if part is value else part for part in outer.tree.parts)
+    outer.tree = Tree(outer.tree.template, parts, outer.tree.operator, inner.tree.size + outer.tree.size)
+    outer.comments = (*inner.comments, *(c for c in outer.comments if c not in inner.comments))
+    del lines[-2]
+
+
+def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
+    if not inner.plain or graph.readers[id(inner.outputs[0])] != 1:
+        return False
+    value = inner.outputs[0]
+    slots = [i for i, part in enumerate(outer.tree.parts) if part is value]
+    if len(slots) != 1 or outer.tree.template.count(f"{{{slots[0]}}}") != 1:
+        return False
+    if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
+        return False
+    return outer.kind == RETURN or _belongs(graph, inner, outer)
+
+
+def _fits_line(inner: Line, outer: Line) -> bool:
+    names = dict.fromkeys((id(v) for line in (inner, outer) for v in line.tree.reads()), "xxxx")
+    return len(inner.tree.text(names)) + len(outer.tree.text(names)) <= _WIDEST
+
+
+def _belongs(graph: Graph, inner: Line, outer: Line) -> bool:
+    """Whether the inner step is part of the outer one: an activation on a layer, a transpose around one."""
+    if outer.kind in (kinds.ACTIVATION, kinds.NORM):
+        return inner.kind not in (kinds.FLATTEN, kinds.DROPOUT, kinds.POOL, kinds.MODEL)
+    hint = graph.hint(inner.outputs[0])
+    later = graph.hint(outer.outputs[0]) if outer.outputs else None
+    if not is_generic(hint) and hint != later:
+        return False
+    if inner.kind in (kinds.PERMUTE, kinds.PAD) or _LIGHT.match(inner.tree.template):
+        return not outer.tree.operator
+    if outer.kind == kinds.PERMUTE:
+        return inner.kind in (kinds.CONV, kinds.POOL, kinds.UP, kinds.ACTIVATION, kinds.NORM, kinds.PERMUTE)
+    if outer.tree.operator and len(outer.tree.parts) > 1:
+        heavy = (kinds.DROPOUT, kinds.CONV, kinds.LINEAR, kinds.NORM, kinds.EMBEDDING, RUN, kinds.MODEL)
+        return inner.kind in heavy and inner.tree.size <= 2
+    return False

@@ -1,0 +1,28 @@
+"""The stages in order: read, evaluate, lower, structure and render, splice, format."""
+
+from __future__ import annotations
+
+from transpiler.diagnostics import Diagnostic
+from transpiler.options import Options
+from transpiler.result import Result
+
+
+def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
+    """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
+    from transpiler.evaluate import evaluate
+    from transpiler.rewrite.assemble import assemble
+    from transpiler.rewrite.models import translate_models
+    from transpiler.source.format import format_code
+    from transpiler.source.positions import positions_of
+    from transpiler.source.read import parse_module
+
+    options = options or Options()
+    module = parse_module(source, filename)
+    evaluation = evaluate(module, positions_of(module), options.entry)
+    translated = translate_models(evaluation, filename, options)
+    text = assemble(evaluation, translated, filename)
+    return Result(format_code(text), _ordered(evaluation.diagnostics), translated.summaries())
+
+
+def _ordered(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda d: (d.line, d.column, d.code)))

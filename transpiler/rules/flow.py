@@ -1,0 +1,125 @@
+"""Where tensors go: which nodes a model needs, who reads each tensor, and what that means for the channel layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from transpiler.graph.keras import Layer, Model, Node, Tensor, walk_tensors
+from transpiler.graph.torch import FIRST, TorchModel
+from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
+
+# Layers that act on each feature alone (or, with BatchNormalization, have one weight for each): they take a flattened
+# tensor in C,H,W order and give it on in that order.
+_CARRIERS = frozenset(
+    f"keras.layers.{name}"
+    for name in (
+        "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity", "Rescaling", "Dropout", "GaussianNoise",
+        "GaussianDropout", "AlphaDropout", "BatchNormalization", "Add", "Subtract", "Multiply", "Average", "Maximum",
+        "Minimum", "Concatenate",
+    )
+)  # fmt: skip
+_TAKERS = _CARRIERS | {"keras.layers.Dense"}
+
+
+class Flow:
+    """The readers of each tensor of one model. ``lower_nested`` gives the torch graph of a nested model."""
+
+    def __init__(self, model: Model, lower_nested: Callable[[Model], TorchModel]) -> None:
+        self.model = model
+        self.nodes = needed_nodes(model)
+        self._lower_nested = lower_nested
+        self._outputs = {id(tensor) for tensor in model.output_tensors()}
+        self._readers: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            for tensor in node.input_tensors():
+                self._readers.setdefault(id(tensor), []).append(node)
+
+    # -- rules ------------------------------------------------------------------------------------------------------
+    def layout_of(self, rule: LayerRule | OpRule, layer: Layer | None) -> str:
+        """The layout that a rule wants for its inputs; a wrapper may say what it wants for each layer."""
+        chosen = getattr(rule, "layout_for", None)
+        return str(chosen(layer) if chosen is not None and layer is not None else rule.layout)
+
+    def takes_features(self, rule: LayerRule | OpRule, layer: Layer | None) -> bool:
+        """Whether a rule accepts a flattened tensor that lies in C,H,W order."""
+        if isinstance(rule, OpRule) or layer is None:
+            return isinstance(rule, OpRule) and rule.layout == "any" and _is_elementwise(rule)
+        return rule.symbol in _TAKERS
+
+    # -- where tensors go -------------------------------------------------------------------------------------------
+    def enters_first(self, tensor: Tensor) -> bool:
+        """Whether an input of rank 4 or more reaches a channels-first consumer through layers of any layout."""
+        return tensor.spec.rank >= 4 and self._reaches_first(tensor, set())
+
+    def _reaches_first(self, tensor: Tensor, seen: set[int]) -> bool:
+        if id(tensor) in seen:
+            return False
+        seen.add(id(tensor))
+        return any(self._leads_first(node, tensor, seen) for node in self._readers.get(id(tensor), ()))
+
+    def _leads_first(self, node: Node, tensor: Tensor, seen: set[int]) -> bool:
+        if isinstance(node.target, Model):
+            inner = self._lower_nested(node.target)
+            places = [i for i, given in enumerate(node.input_tensors()) if given is tensor]
+            return any(inner.inputs[i].layout == FIRST for i in places)
+        layout = "any" if node.body is not None else self._layout_at(node)
+        if layout == "first":
+            return True
+        passes = layout == "any" and any(out.spec.rank == tensor.spec.rank for out in node.outputs)
+        return passes and any(self._reaches_first(out, seen) for out in node.outputs)
+
+    def _layout_at(self, node: Node) -> str:
+        if isinstance(node.target, Layer):
+            rule = LAYERS.get(node.target.symbol)
+            return "keras" if rule is None else self.layout_of(rule, node.target)
+        op = OPS.get(node.target) if isinstance(node.target, str) else None
+        return "keras" if op is None else self.layout_of(op, None)
+
+    def absorbs_features(self, node: Node | None, layer: Layer) -> bool:
+        """Whether every way from this call of ``layer`` ends in a Dense layer that can take features in C,H,W order."""
+        if node is None or node.target is not layer or node not in self.nodes:
+            return False
+        return all(self._absorbed(tensor) for tensor in node.outputs)
+
+    def _absorbed(self, tensor: Tensor) -> bool:
+        if id(tensor) in self._outputs:
+            return False
+        readers = self._readers.get(id(tensor), [])
+        return bool(readers) and all(self._absorbs(node) for node in readers)
+
+    def _absorbs(self, node: Node) -> bool:
+        if node.body is not None or not isinstance(node.target, Layer):
+            return False
+        if node.target.symbol == "keras.layers.Dense":
+            return True
+        return node.target.symbol in _CARRIERS and all(self._absorbed(tensor) for tensor in node.outputs)
+
+    def is_final(self, node: Node) -> bool:
+        """Whether the node's one output is the model's one output, and nothing else reads it."""
+        outputs = self.model.output_tensors()
+        if len(outputs) != 1 or len(node.outputs) != 1:
+            return False
+        return node.outputs[0] is outputs[0] and not self._readers.get(id(outputs[0]))
+
+
+def _is_elementwise(rule: OpRule) -> bool:
+    from transpiler.rules.ops import Elementwise
+
+    return isinstance(rule, Elementwise)
+
+
+def needed_nodes(model: Model) -> list[Node]:
+    """The nodes that the outputs (and the masks that travel with tensors) need, in program order."""
+    wanted: dict[int, Node] = {}
+    stack: list[Any] = [t.node for t in model.output_tensors()]
+    stops = {id(t) for t in model.input_tensors()}
+    while stack:
+        node = stack.pop()
+        if node is None or id(node) in wanted:
+            continue
+        wanted[id(node)] = node
+        stack += [t.node for t in walk_tensors([node.args, node.kwargs]) if id(t) not in stops]
+    ordered = [node for node in model.nodes if id(node) in wanted]
+    known = {id(node) for node in ordered}
+    return [*(node for node in reversed(wanted.values()) if id(node) not in known), *ordered]

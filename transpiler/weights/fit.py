@@ -1,0 +1,91 @@
+"""Which array of a layer's group is which of the layer's variables; shapes are compared before anything is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from transpiler.weights.errors import WeightsError
+from transpiler.weights.legacy import adapted, flipped
+from transpiler.weights.read import WeightFile
+from transpiler.weights.spec import LayerEntry, Variable
+from transpiler.weights.store import FileArray
+
+Arrays = tuple[FileArray, ...]
+Part = tuple[tuple[str, ...], list[FileArray]]
+
+# Sublayers by what files and rules call them: attribute, private attribute, or layer name.
+_SYNONYMS = {
+    "query": "query_dense", "key": "key_dense", "value": "value_dense", "attention_output": "output_dense",
+}  # fmt: skip
+_DIRECTION = re.compile(r"^(forward|backward)(_.*)?$", re.DOTALL)  # `forward_lstm_1`
+# The order of Keras' own `weights` where it is not that of the attributes' names.
+_RANK = {"forward_layer": 0, "backward_layer": 1, "query_dense": 0, "key_dense": 1, "value_dense": 2, "output_dense": 3}
+
+
+def canonical_path(path: Sequence[str]) -> tuple[str, ...]:
+    """A way into sublayers without underscores in front and synonyms."""
+    plain = [_DIRECTION.sub(r"\1_layer", step.lstrip("_")) for step in path]
+    return tuple(_SYNONYMS.get(step, step) for step in plain)
+
+
+def fit_leaf(entry: LayerEntry, parts: Sequence[Part]) -> Arrays:
+    """Fit the numbered arrays of a Keras 3 group: sublayer by sublayer, and in order within each."""
+    theirs = {canonical_path(path): list(arrays) for path, arrays in parts}
+    ours: dict[tuple[str, ...], list[int]] = {}
+    for index, variable in enumerate(entry.variables):
+        ours.setdefault(canonical_path(variable.path), []).append(index)
+    if set(ours) == set(theirs):
+        found: dict[int, FileArray] = {}
+        for path, indices in ours.items():
+            arrays = check(entry, [entry.variables[i] for i in indices], theirs[path])
+            found.update(zip(indices, arrays, strict=True))
+        return tuple(found[index] for index in range(len(entry.variables)))
+    ranked = sorted(theirs.items(), key=lambda item: [(_RANK.get(step, 0), step) for step in item[0]])
+    return check(entry, entry.variables, [array for _, arrays in ranked for array in arrays])
+
+
+def fit_legacy(entry: LayerEntry, arrays: Sequence[FileArray], file: WeightFile) -> Arrays:
+    """Fit the named arrays of an older file, whatever form an older Keras gave them."""
+    arrays = flipped(entry, adapted(entry, list(arrays), file), file)
+    by_names = _by_names(entry.variables, arrays)
+    return check(entry, entry.variables, arrays if by_names is None else by_names)
+
+
+def _by_names(variables: Sequence[Variable], arrays: Sequence[FileArray]) -> list[FileArray] | None:
+    """Pair by the variables' names and sublayers; None where that does not give each variable its own array."""
+    if len(variables) != len(arrays):
+        return None
+    found = []
+    for variable in variables:
+        steps = {step for step in canonical_path(variable.path) if step in _RANK}
+        fitting = [a for a in arrays if a.name == variable.name and steps <= set(canonical_path(a.parts[:-1]))]
+        if len(fitting) != 1:
+            return None
+        found += fitting
+    return found if len({id(array) for array in found}) == len(found) else None
+
+
+def check(entry: LayerEntry, variables: Sequence[Variable], arrays: Sequence[FileArray]) -> Arrays:
+    """Compare shapes one by one; arrays that only count something may follow."""
+    extra = arrays[len(variables) :]
+    if len(arrays) < len(variables) or any(array.shape != () for array in extra):
+        wanted = ", ".join(f"`{variable.label}` {_shown(variable.shape)}" for variable in variables)
+        given = ", ".join(str(array.shape) for array in arrays) or "none"
+        raise WeightsError(f"{entry.label}: the model needs {wanted or 'no weights'}; the file has {given}")
+    for variable, array in zip(variables, arrays, strict=False):
+        if not same_shape(variable.shape, array.shape):
+            raise WeightsError(
+                f"{entry.label}: `{variable.label}` has shape {array.shape} in the file, "
+                f"but the model needs {_shown(variable.shape)}"
+            )
+    return tuple(arrays[: len(variables)])
+
+
+def same_shape(wanted: Sequence[int | None], given: Sequence[int]) -> bool:
+    """Whether a shape of the file is the one that the model needs; unknown sizes fit any."""
+    return len(wanted) == len(given) and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return str(tuple("?" if size is None else size for size in shape)).replace("'?'", "?")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance.direct import check, codes
+from tests.conformance.direct import check, codes
 
 HEAD = "import keras\nfrom keras import layers\n"
 RNG = np.random.default_rng(2)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance.direct import check
+from tests.conformance.direct import check
 
 HEAD = "import keras\nfrom keras import layers, ops\n"
 RNG = np.random.default_rng(3)

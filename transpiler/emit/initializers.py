@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from transpiler.emit.attributes import Layout
@@ -37,6 +39,31 @@ def _base_class(cls: str) -> str:
     if cls.startswith("Masked"):
         return f"nn.{cls.removeprefix('Masked')}"
     return cls.replace("nn.Lazy", "nn.", 1)
+
+
+def _without_fans(module: Module, value: Any) -> Any:
+    """Leave out fans that torch finds in the weight's shape as well."""
+    if not isinstance(value, ApiObject) or value.config.get("fans") is None:
+        return value
+    if torch_fans(module) != tuple(value.config["fans"]):
+        return value
+    return replace(value, config={key: item for key, item in value.config.items() if key != "fans"})
+
+
+def torch_fans(module: Module) -> tuple[Any, Any] | None:
+    """What torch takes for ``(fan_in, fan_out)`` of a weight of two or more axes, if that can be told."""
+    cls = _base_class(module.cls)
+    if cls == "nn.Linear" and len(module.args) == 2:
+        return module.args[0], module.args[1]
+    if cls not in _GLOROT or len(module.args) < 2 or "kernel_size" not in module.kwargs:
+        return None
+    size = module.kwargs["kernel_size"]
+    dims = size if isinstance(size, tuple) else (size,) * int(cls[-2])
+    field_size = reduce(operator.mul, dims)
+    first, second = module.args[:2]
+    if "Transpose" in cls:
+        first, second = second, first
+    return first // module.kwargs.get("groups", 1) * field_size, second * field_size
 
 
 def _is_default(cls: str, key: str, value: Any) -> bool:
@@ -80,7 +107,8 @@ def plan_init(modules: Iterable[Module], layout: Layout) -> InitPlan:
         if id(module) not in layout.paths:
             continue
         cls = _base_class(module.cls)
-        for key, value in module.initializers.items():
+        for key, given in module.initializers.items():
+            value = _without_fans(module, given)
             if _is_default(cls, key, value):
                 plan.kinds.add(cls)
                 if module.cls.startswith("nn.Lazy"):

@@ -105,7 +105,7 @@ def _sgd(a: _Arguments, scheduled: bool) -> _Built:
     return ("<KerasSGD>", options, ("KerasSGD",)) if scheduled else ("torch.optim.SGD", options, ())
 
 
-def _adam(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _adam(a: _Arguments, scheduled: bool) -> _Built:
     decay = a.config.get("weight_decay")
     options = a.betas() | a.options(eps=("epsilon", 1e-7), amsgrad=("amsgrad", False))
     if not decay:
@@ -113,29 +113,29 @@ def _adam(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
     return "<KerasAdamW>", options | {"weight_decay": a.text("weight_decay")}, ("KerasAdamW",)
 
 
-def _rmsprop(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _rmsprop(a: _Arguments, scheduled: bool) -> _Built:
     options = a.options(
         alpha=("rho", 0.9), momentum=("momentum", 0.0), eps=("epsilon", 1e-7), centered=("centered", False)
     )
     return "<KerasRMSprop>", options, ("KerasRMSprop",)
 
 
-def _adagrad(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _adagrad(a: _Arguments, scheduled: bool) -> _Built:
     if not (plain_number(a.config["initial_accumulator_value"]) or 0) >= 1e-3:
         raise Refusal("KT301", "`Adagrad` is translated for an initial accumulator of at least 0.001")
     options = {"initial_accumulator_value": a.text("initial_accumulator_value"), "eps": a.text("epsilon")}
     return "torch.optim.Adagrad", options, ()
 
 
-def _adadelta(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _adadelta(a: _Arguments, scheduled: bool) -> _Built:
     return "torch.optim.Adadelta", a.options(rho=("rho", 0.9), eps=("epsilon", 1e-6)), ()
 
 
-def _adamax(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _adamax(a: _Arguments, scheduled: bool) -> _Built:
     return "torch.optim.Adamax", a.betas() | {"eps": a.text("epsilon")}, ()
 
 
-def _nadam(a: _Arguments, scheduled: bool) -> _Built:  # noqa: ARG001
+def _nadam(a: _Arguments, scheduled: bool) -> _Built:
     return "torch.optim.NAdam", a.betas() | {"eps": a.text("epsilon"), "momentum_decay": "1.0"}, ()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from transpiler.diagnostics import Refusal
 from transpiler.emit.losses import CROSSENTROPIES, Output, standard_name
 from transpiler.emit.metrics import resolve_metric, works_on_logits
-from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Node, Tensor
 from transpiler.graph.program import Action, Array, Compiled, Program
 

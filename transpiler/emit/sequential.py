@@ -191,6 +191,9 @@ class Chooser:
         part: list[Call] = []
         for call in [*chain, None]:
             if call is not None and self._fits(call):
+                if part and call.origin.frames != part[-1].origin.frames:
+                    steps += self._part(part, last=False)
+                    part = []
                 part.append(call)
                 continue
             steps += self._part(part, last=call is None and chain is chains[-1])
@@ -209,6 +212,12 @@ class Chooser:
             return [*part[:lead], Run(rest, words.pop(), given=True)]
         return [*part[:lead], Run(rest, self._branch_name(rest, last))]
 
+    def _helper(self, call: Call) -> str | None:
+        """The function of the source that made a part of the model, by its innermost call."""
+        every = [set(c.origin.frames) for c in self.graph.calls]
+        own = [f for f in call.origin.frames if f.kind == "call" and not all(f in frames for frames in every)]
+        return own[-1].name.rpartition(".")[2] if own else None
+
     def _lead(self, part: list[Call]) -> int:
         """How many calls at the front belong to what came before: activations, pooling, dropout."""
         for index, call in enumerate(part):
@@ -217,6 +226,9 @@ class Chooser:
         return len(part)
 
     def _branch_name(self, calls: list[Call], last: bool) -> str:
+        helper = self._helper(calls[0])
+        if helper is not None:
+            return helper
         found = {self._kind(call) for call in calls}
         if found & {kinds.CONV, kinds.UP}:
             return "head" if last and len(found) <= 2 and kinds.NORM not in found else "block"

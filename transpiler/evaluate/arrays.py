@@ -24,12 +24,16 @@ def array_binary(left: Any, right: Any) -> Array:
     dtype = dtypes[0] if len(set(dtypes)) == 1 else None
     if isinstance(left, float) or isinstance(right, float):
         dtype = dtype if dtype and dtype.startswith("float") else "float64"
-    if a is None or b is None or isinstance(left, (Opaque, list)) or isinstance(right, (Opaque, list)):
-        known = a if isinstance(left, Array) else b
-        return Array(known, dtype)
+    if a is None or b is None or _unshaped(left) or _unshaped(right):
+        return Array(None, dtype)
     long, short = (a, b) if len(a) >= len(b) else (b, a)
     padded = (1,) * (len(long) - len(short)) + tuple(short)
     return Array(tuple(y if x == 1 else x for x, y in zip(long, padded, strict=True)), dtype)
+
+
+def _unshaped(value: Any) -> bool:
+    """Whether an operand may be an array of any shape."""
+    return isinstance(value, (list, tuple)) or isinstance(value, Opaque) and not value.scalar
 
 
 def array_item(ev: Evaluator, value: Array, key: Any, node: cst.CSTNode) -> Any:
@@ -170,7 +174,7 @@ def _transpose(value: Array, args: list[Any]) -> Array:
 def _reduce(value: Array, axis: Any, keepdims: Any) -> Any:
     axis = plain(axis) if is_known(axis) else axis
     if axis is None or value.shape is None:
-        return Opaque("a number computed from an array")
+        return Opaque("a number computed from an array", scalar=True)
     axes = axis if isinstance(axis, tuple) else (axis,)
     if not all(isinstance(a, int) for a in axes):
         return UNKNOWN_ARRAY
@@ -261,10 +265,34 @@ def _sized(position: int, dtype: str = "float64") -> Callable[[list[Any], dict[s
     def make(args: list[Any], kwargs: dict[str, Any]) -> Any:
         size = kwargs.get("size", args[position] if len(args) > position else None)
         if size is None:
-            return Opaque("a random number")
+            return Opaque("a random number", scalar=True)
         return _from_shape([size], {}, dtype)
 
     return make
+
+
+def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    parts = args[0] if args else ()
+    axis = plain(kwargs.get("axis", args[1] if len(args) > 1 else 0))
+    if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(p, Array) and p.shape is not None for p in parts):
+        return UNKNOWN_ARRAY
+    if not isinstance(axis, int):
+        return UNKNOWN_ARRAY
+    shape = list(parts[0].shape)
+    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, len(parts))
+    return Array(tuple(shape), parts[0].dtype)
+
+
+def _binary(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return array_binary(args[0], args[1]) if len(args) == 2 else UNKNOWN_ARRAY
+
+
+def _cast(dtype: str) -> Callable[[list[Any], dict[str, Any]], Any]:
+    def cast(args: list[Any], kwargs: dict[str, Any]) -> Any:
+        value = args[0] if args else None
+        return Array(value.shape, dtype) if isinstance(value, Array) else Opaque("a number", scalar=True)
+
+    return cast
 
 
 ARRAY_FUNCTIONS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
@@ -277,6 +305,13 @@ ARRAY_FUNCTIONS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
     "argmax": lambda a, k: array_method_of("argmax", a, k), "sum": lambda a, k: array_method_of("sum", a, k),
     "random.rand": _randn, "random.randn": _randn, "random.random": _sized(0), "random.random_sample": _sized(0),
     "random.normal": _sized(2), "random.uniform": _sized(2), "random.randint": _sized(2, "int64"),
+    "random.integers": _sized(2, "int64"), "random.binomial": _sized(2, "int64"), "random.choice": _sized(1),
+    "random.poisson": _sized(1, "int64"), "random.exponential": _sized(1), "random.beta": _sized(2),
+    "stack": _stack, "sin": _like, "cos": _like, "tanh": _like, "sqrt": _like, "log": _like, "maximum": _binary,
+    "minimum": _binary, "where": lambda a, k: _like(a[1:], k), "float32": _cast("float32"), "float64": _cast("float64"),
+    "pad": lambda a, k: Array(None), "repeat": lambda a, k: Array(None), "max": lambda a, k: array_method_of("max", a, k),
+    "min": lambda a, k: array_method_of("min", a, k), "std": lambda a, k: array_method_of("std", a, k),
+    "meshgrid": lambda a, k: Opaque("a mesh grid"),
     "random.standard_normal": _sized(0), "random.permutation": lambda a, k: _like(a, k),
     "linspace": lambda a, k: Array((plain(a[2]),) if len(a) > 2 and is_known(a[2]) else (50,), "float64"),
 }  # fmt: skip

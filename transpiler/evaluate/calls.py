@@ -534,7 +534,22 @@ def _super_or_print(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node
     return None
 
 
+def _generator(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """A random generator has the functions of ``numpy.random`` as methods."""
+    return Symbol("numpy.random")
+
+
+def _train_test_split(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """scikit-learn's split: twice as many arrays, their lengths unknown."""
+    parts = [v if isinstance(v, Array) else Array() for v in args]
+    halves = [Array(None if p.shape is None else (None, *p.shape[1:]), p.dtype) for p in parts]
+    return [half for half in halves for _ in range(2)]
+
+
 SPECIAL: dict[str, Any] = {
+    "numpy.random.RandomState": _generator,
+    "numpy.random.default_rng": _generator,
+    "sklearn.model_selection.train_test_split": _train_test_split,
     "builtins.isinstance": _isinstance,
     "builtins.getattr": _getattr,
     "builtins.sum": _sum,

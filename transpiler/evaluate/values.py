@@ -29,12 +29,13 @@ class Symbol:
 class Opaque:
     """A value that only the running program knows. ``expr`` is how to name it; ``why`` says where it comes from.
 
-    ``foreign`` marks values of other libraries: their methods are none of Keras'.
+    ``foreign`` marks values of other libraries: their methods are none of Keras'. ``scalar`` marks single numbers.
     """
 
     why: str
     expr: Expr | None = None
     foreign: bool = False
+    scalar: bool = False  # known to be a single number
 
     @staticmethod
     def named(name: str, source: str, why: str, default: str | None = None) -> Opaque:

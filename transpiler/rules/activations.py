@@ -27,6 +27,7 @@ class Form:
     template: str
     module: str | None = None
     operator: bool = False
+    helpers: tuple[str, ...] = ()
 
 
 FORMS = {
@@ -89,6 +90,15 @@ def _name(value: str) -> str | None:
     leaf = value.rpartition(".")[2]
     name = _SPELLINGS.get(leaf, leaf)
     return None if name == "linear" else name
+
+
+def activation_name(act: Any) -> str | None:
+    """The name of an activation given by name or as an object without arguments; None for the linear one."""
+    if isinstance(act, ApiObject):
+        return _name(_of_object(act))
+    if act is None or isinstance(act, str):
+        return None if act is None else _name(act)
+    raise Refusal("KT102", "an activation that is a function or a layer is not supported here")
 
 
 def activated_spec(act: Any, spec: TensorSpec) -> TensorSpec:

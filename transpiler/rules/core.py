@@ -74,7 +74,7 @@ class Dense(LayerRule):
         kernel = WeightSpec("kernel", (inputs.shape[-1], units))
         return (kernel, WeightSpec("bias", (units,))) if layer.config["use_bias"] else (kernel,)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         config, x = layer.config, inputs
         ops: tuple[WeightOp, ...] = (WeightOp("transpose", ((1, 0),)),)
         if is_featured(x) and x.features is not None:
@@ -100,6 +100,29 @@ def feature_shape(features: FeatureOrder) -> Any:
     return features.parts[0] if len(features.parts) == 1 else features.parts
 
 
+@layer_rule("keras.layers.Activation")
+class Activation(LayerRule):
+    """Any activation as a layer of its own."""
+
+    layout = "any"
+    params = params("activation, activity_regularizer=None")
+    examples = (("Activation('relu')", (4,)), ("Activation('softmax')", (4, 3)), ("Activation('gelu')", (4, 4, 3)))
+
+    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
+        refuse_given(config, self.symbol, "activity_regularizer")
+        config["activation"] = checked_activation(config["activation"])
+        return config
+
+    def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
+        return activated_spec(layer.config["activation"], inputs)
+
+    def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
+        return "pass"
+
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
+        return cx.activation(layer.config["activation"], inputs)
+
+
 @layer_rule("keras.layers.Flatten")
 class Flatten(LayerRule):
     """``torch.flatten``; of a channels-first tensor it leaves the features in channels-first order."""
@@ -116,7 +139,7 @@ class Flatten(LayerRule):
         shape = inputs.shape
         return TensorSpec((shape[0], _flat_size(_keras_shape(layer, shape))), inputs.dtype)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         x, node = inputs, cx.node
         if x.spec.rank == 1:
             unsqueezed: Value = cx.op("{0}.unsqueeze(1)", x, self.infer(layer, x.spec), KERAS)
@@ -189,7 +212,7 @@ class Reshape(LayerRule):
     def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
         return TensorSpec((inputs.shape[0], *_resolve(layer.config["target_shape"], inputs.shape[1:])), inputs.dtype)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         spec = self.infer(layer, inputs.spec)
         shape = spec.shape[1:]
         squeezed = all(_is(dim, 1) for dim in shape[:-1])
@@ -273,7 +296,7 @@ class Permute(LayerRule):
             raise Refusal("KT104", f"`Permute({dims})` does not fit an input of rank {inputs.rank} (with the batch)")
         return TensorSpec((inputs.shape[0], *(inputs.shape[dim] for dim in dims)), inputs.dtype)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         dims = layer.config["dims"]
         spec = self.infer(layer, inputs.spec)
         if dims == tuple(range(1, len(dims) + 1)):
@@ -296,7 +319,7 @@ class RepeatVector(LayerRule):
             raise Refusal("KT104", "`RepeatVector` takes an input of rank 2 (with the batch)")
         return TensorSpec((inputs.shape[0], layer.config["n"], inputs.shape[1]), inputs.dtype)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         count = inline_dim(layer.config["n"])
         template = f"{{0}}.unsqueeze(1).expand(-1, {count}, -1)"
         value: Value = cx.op(template, inputs, self.infer(layer, inputs.spec), KERAS)
@@ -314,7 +337,7 @@ class Rescaling(LayerRule):
     def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
         return inputs if inputs.dtype.startswith("float") else replace(inputs, dtype="float32")
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         scale, offset = layer.config["scale"], layer.config["offset"]
         if isinstance(scale, (list, tuple)) or isinstance(offset, (list, tuple)):
             raise Refusal("KT102", "`Rescaling` with a scale or offset per channel is not supported")
@@ -344,6 +367,6 @@ class Identity(LayerRule):
     def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
         return "pass"
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Any) -> Any:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Any, training: Any = None) -> Any:
         return inputs
 

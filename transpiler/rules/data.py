@@ -142,9 +142,9 @@ _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "keras.utils.to_categorical": _to_categorical,
     "keras.utils.normalize": _normalize,
     "keras.preprocessing.sequence.pad_sequences": _pad_sequences,
-    "keras.utils.set_random_seed": lambda args: None,  # noqa: ARG005
-    "tensorflow.random.set_seed": lambda args: None,  # noqa: ARG005
-    "tensorflow.set_random_seed": lambda args: None,  # noqa: ARG005
-    "tensorflow.compat.v1.set_random_seed": lambda args: None,  # noqa: ARG005
-    "keras.backend.clear_session": lambda args: None,  # noqa: ARG005
+    "keras.utils.set_random_seed": lambda args: None,
+    "tensorflow.random.set_seed": lambda args: None,
+    "tensorflow.set_random_seed": lambda args: None,
+    "tensorflow.compat.v1.set_random_seed": lambda args: None,
+    "keras.backend.clear_session": lambda args: None,
 }

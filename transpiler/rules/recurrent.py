@@ -10,10 +10,16 @@ from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, Layer, TensorSpec
 from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import Module, Value
-from transpiler.rules.activations import activation_name
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
 from transpiler.rules.noise import shared_dropout
-from transpiler.rules.recurrent_cells import Cell, activation_code, fused_arguments, own_arguments
+from transpiler.rules.recurrent_cells import (
+    OLD_HARD_SIGMOID,
+    Cell,
+    activation_code,
+    activation_name,
+    fused_arguments,
+    own_arguments,
+)
 
 if TYPE_CHECKING:
     from transpiler.rules.lowering import Lowering
@@ -58,7 +64,7 @@ class Recurrent(LayerRule):
             config["recurrent_activation"] = "hard_sigmoid" if legacy == 1 else "sigmoid"
         for name in ("activation", "recurrent_activation"):
             if legacy is not None and config.get(name) == "hard_sigmoid":
-                config[name] = "hard_sigmoid_keras2"
+                config[name] = OLD_HARD_SIGMOID
         if config.get("reset_after", 0) is None:
             config["reset_after"] = legacy is None
         if config["stateful"]:
@@ -161,9 +167,7 @@ def fused(config: dict[str, Any]) -> bool:
 
 def _plain_name(act: Any) -> str | None:
     """The name of an activation that is given by name alone."""
-    if isinstance(act, str) or (isinstance(act, ApiObject) and not act.config):
-        return activation_name(act)
-    return None
+    return activation_name(act) if act is None or isinstance(act, (str, ApiObject)) else None
 
 
 def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: bool, zero_masked: bool) -> Module:

@@ -10,7 +10,7 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, Layer
 from transpiler.graph.torch import Code, WeightMap, WeightOp, WeightRef
-from transpiler.rules.activations import FORMS, activation_name
+from transpiler.rules.activations import FORMS, checked_activation
 from transpiler.rules.base import WeightSpec
 from transpiler.rules.constraints import constraint
 from transpiler.rules.initializers import forget_bias, frozen_zeros, initializer
@@ -144,16 +144,32 @@ def own_arguments(cell: Cell, width: Any) -> dict[str, Any]:
     return {"weights": tuple(maps), **tables, **arguments}
 
 
+# Keras 1 and 2 had a straight line where Keras 3 has torch's.
+OLD_HARD_SIGMOID = "hard_sigmoid_keras2"
+
+
+def activation_name(act: Any) -> str | None:
+    """The Keras 3 name of an activation that is given by name alone; None for the linear one."""
+    if act == OLD_HARD_SIGMOID:
+        return OLD_HARD_SIGMOID
+    if isinstance(act, ApiObject) and not act.config:
+        act = act.symbol
+    name = checked_activation(act)
+    if name is None or isinstance(name, str):
+        return name
+    raise Refusal("KT102", f"a `{type(act).__name__}` as a recurrent layer's activation is not supported")
+
+
 def activation_code(act: Any) -> Code:
     """An activation as the text of a callable on one tensor."""
-    if isinstance(act, ApiObject) and act.config:
-        raise Refusal("KT102", f"`{act.symbol}` with arguments is not supported as a recurrent layer's activation")
     name = activation_name(act)
     if name is None:
         return Code("nn.Identity()")
+    if name == OLD_HARD_SIGMOID:
+        return Code("lambda x: (0.2 * x + 0.5).clamp(0, 1)")
     if name in ("softmax", "log_softmax"):
         return Code("nn.Softmax(dim=-1)" if name == "softmax" else "nn.LogSoftmax(dim=-1)")
-    if name not in FORMS or FORMS[name].helpers:
+    if name not in FORMS:
         raise Refusal("KT102", f"`{name}` as a recurrent layer's activation is not supported")
     template = FORMS[name].template
     if plain := re.fullmatch(r"([\w.]+)\(\{0\}\)", template):

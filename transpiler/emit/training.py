@@ -1,0 +1,305 @@
+"""Training in the output: what stands in the place of compile, fit, evaluate, predict and their like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from transpiler.diagnostics import Refusal
+from transpiler.emit.arrays import Arrays
+from transpiler.emit.compiling import Compiler
+from transpiler.emit.data import render_function
+from transpiler.emit.helpers import Helpers, imports_of
+from transpiler.emit.places import Places
+from transpiler.emit.plan import Logits, has_option, method, needs_of
+from transpiler.graph.keras import Model
+from transpiler.graph.program import Action, Program, Unknown
+from transpiler.options import Options
+from transpiler.rules.data import FUNCTIONS
+
+Layouts = Callable[[Model], tuple[list[bool], list[bool]]]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What replaces a call: an expression, or the statements that replace the whole expression statement."""
+
+    text: str
+    statements: tuple[str, ...] | None = None
+
+
+class TrainingEmitter:
+    """Renders the actions of a program and collects the helpers that its output file needs."""
+
+    def __init__(self, program: Program, options: Options, layouts: Layouts | None = None) -> None:
+        self.program = program
+        self.logits = Logits(program, options.drop_in).decide()
+        self.logits_models: set[int] = set(self.logits)
+        self.needs = needs_of(program, self.logits)
+        self.helpers_used = Helpers(program.names)
+        self.places = Places(program)
+        self.arrays = Arrays(program, self.needs, self.helpers_used, layouts or (lambda model: ([], [])))
+        self.compiler = Compiler(program, self.needs, self.helpers_used, self.logits, self.arrays, self.places)
+        self.needs_device = False
+        self.needs.target_dtype = "torch.long" if self.compiler.index_targets else "torch.float32"
+
+    # -- what the splicer asks --------------------------------------------------------------------------------------
+    def render(self, action: Action, texts: Mapping[str, str], receiver: str) -> Rendered:
+        """What stands in the place of ``action``; ``texts`` are the translated texts of its arguments."""
+        given = dict(texts)
+        if action.symbol in FUNCTIONS:
+            found = render_function(action, given, self.helpers_used)
+        elif action.symbol.startswith("keras.History."):
+            found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
+        else:
+            renderer = _METHODS.get(method(action))
+            if renderer is None:
+                raise Refusal("KT302", f"`{method(action) or action.symbol}` is not translated")
+            found = renderer(self, action, given, receiver)
+        if isinstance(found, str):
+            return Rendered(self.helpers_used.keep(self.helpers_used.fill(found)))
+        lines = tuple(self.helpers_used.keep(self.helpers_used.fill(line)) for line in found)
+        return Rendered("None", lines)
+
+    def helpers(self) -> list[str]:
+        """The sources of the helper functions needed so far, in order."""
+        sources = self.helpers_used.render(vars(self.needs))
+        self.needs_device = self.needs_device or any(
+            re.search(rf"\b{self.helpers_used.names['device']}\b", source) for source in sources
+        )
+        return sources
+
+    def imports(self) -> set[str]:
+        """The import lines needed so far."""
+        return imports_of([*self.helpers(), *self.helpers_used.texts])
+
+    # -- training ---------------------------------------------------------------------------------------------------
+    def compile(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
+        """``model.compile(...)``: the criterion, the optimizer and the metrics."""
+        self._model(action)
+        return self.compiler.statements(action, texts, receiver)
+
+    def _model(self, action: Action) -> Model:
+        model = action.model
+        if model is None or model.outputs is None:
+            raise Refusal("KT105", "the model of this call is not known")
+        self.needs_device = True
+        return model
+
+    def _trained(self, action: Action) -> Model:
+        model = self._model(action)
+        if action.compiled is None:
+            raise Refusal("KT301", "the model is not compiled before this call")
+        if any(tensor.mask is not None and tensor.spec.rank > 2 for tensor in model.output_tensors()):
+            raise Refusal("KT301", "the model's output carries a mask, by which Keras would weigh the loss")
+        if has_option(model, "_constraint"):
+            raise Refusal("KT301", "training with constraints on weights is not translated")
+        if has_option(model, "activity_regularizer"):
+            raise Refusal("KT301", "training with an activity regulariser is not translated")
+        return model
+
+    def _common(self, action: Action, receiver: str, texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Texts of model, data and criterion; and of metrics and loss weights."""
+        model = self._trained(action)
+        if "y" not in texts:
+            raise Refusal("KT301", "training on a generator or a data set is not translated")
+        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        y = self.arrays.targets(action, model, action.args.get("y"), texts["y"], self.compiler.losses(action))
+        names = self.places.names(action, receiver)
+        more = [names["metrics"] if self.compiler.has_metrics(action) else "{}"] if self.needs.metrics else []
+        if self.needs.loss_weights:
+            weighted = action.compiled is not None and action.compiled.config.get("loss_weights") is not None
+            more.append(names["loss_weights"] if weighted else "{}")
+        return [receiver, x, y, names["criterion"]], more
+
+    def fit(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model.fit(...)``."""
+        _refuse(action, "callbacks", "steps_per_epoch", "validation_steps", validation_freq=1)
+        if isinstance(action.args.get("class_weight"), (list, tuple)):
+            raise Refusal("KT301", "`class_weight` must be one dict")
+        if action.args.get("class_weight") is not None and action.args.get("sample_weight") is not None:
+            raise Refusal("KT301", "Keras takes either `class_weight` or `sample_weight`")
+        self._check_weights(action)
+        head, more = self._common(action, receiver, texts)
+        if "validation_data" in texts and action.args.get("validation_data") is not None:
+            texts["validation_data"] = self._validation(action, texts["validation_data"])
+        shown = [*head, self.places.names(action, receiver)["optimizer"], *more]
+        for name in ("epochs", "batch_size", "validation_split", "validation_data", "shuffle", "class_weight",
+                     "sample_weight", "initial_epoch", "verbose"):  # fmt: skip
+            if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
+                shown.append(f"{name}={texts[name]}")
+        return f"<fit>({', '.join([*shown, *self._running(action, receiver)])})"
+
+    def _running(self, action: Action, receiver: str) -> list[str]:
+        if not self.needs.running or not self.places.on_batch(action.model):
+            return []
+        return [f"running={self.places.names(action, receiver)['running']}"]
+
+    def _check_weights(self, action: Action) -> None:
+        weighted = action.args.get("class_weight") is not None or action.args.get("sample_weight") is not None
+        outputs = action.model.output_tensors() if action.model is not None else []
+        if weighted and (len(outputs) != 1 or outputs[0].spec.rank != 2):
+            raise Refusal("KT301", "weights of samples are translated for one output of one axis only")
+
+    def _validation(self, action: Action, text: str) -> str:
+        value = action.args["validation_data"]
+        model = self._trained(action)
+        if isinstance(value, Unknown) or not isinstance(value, (list, tuple)):
+            raise Refusal("KT301", "`validation_data` is not known to be a tuple of arrays")
+        parts = self.arrays.split(value, text)
+        x = self.arrays.inputs(model, value[0], parts[0])
+        y = self.arrays.targets(action, model, value[1], parts[1], self.compiler.losses(action))
+        return text if [x, y] == parts[:2] else f"({', '.join([x, y, *parts[2:]])})"
+
+    def evaluate(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model.evaluate(...)``."""
+        _refuse(action, "callbacks", "steps")
+        self._check_weights(action)
+        head, more = self._common(action, receiver, texts)
+        shown = [*head, *more]
+        for name in ("batch_size", "sample_weight"):
+            if name in texts and action.args.get(name) is not None:
+                shown.append(f"{name}={texts[name]}")
+        verbose = action.args.get("verbose", "auto")
+        if self.needs.evaluate_prints and verbose != 0:
+            shown.append(f"verbose={'1' if verbose == 'auto' else texts['verbose']}")
+        return self._values(action, f"<evaluate>({', '.join([*shown, *self._running(action, receiver)])})")
+
+    def _values(self, action: Action, call: str) -> str:
+        """The logs of ``call`` as Keras returns them: a number, a list, or a dict."""
+        if action.args.get("return_dict") not in (None, False):
+            return call
+        if action.discarded:
+            return call
+        single = not self.compiler.has_metrics(action) and len(self._model(action).output_tensors()) == 1
+        return f'{call}["loss"]' if single else f"list({call}.values())"
+
+    def on_batch(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``train_on_batch`` and ``test_on_batch``."""
+        _refuse(action, "class_weight", reset_metrics=False)
+        self._check_weights(action)
+        head, more = self._common(action, receiver, texts)
+        names = self.places.names(action, receiver)
+        shown = [*head, *([names["optimizer"]] if method(action) == "train_on_batch" else []), names["running"], *more]
+        if "sample_weight" in texts and action.args.get("sample_weight") is not None:
+            shown.append(f"sample_weight={texts['sample_weight']}")
+        return self._values(action, f"<{method(action)}>({', '.join(shown)})")
+
+    # -- inference --------------------------------------------------------------------------------------------------
+    def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model.predict(...)`` and its like: arrays in Keras' layout."""
+        _refuse(action, "callbacks", "steps")
+        model = self._model(action)
+        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        shown = [receiver, x]
+        if id(model) in self.logits:
+            shown.append(self._activation(model))
+        if "batch_size" in texts and action.args.get("batch_size") is not None:
+            shown.append(f"batch_size={texts['batch_size']}")
+        return self.arrays.outputs(model, f"<predict>({', '.join(shown)})")
+
+    def _activation(self, model: Model) -> str:
+        if self.logits[id(model)] == "sigmoid":
+            return "torch.sigmoid"
+        first = self.arrays.output_first(model, 0)
+        return f"nn.Softmax(dim={1 if first or model.output_tensors()[0].spec.rank == 2 else -1})"
+
+    def predict_classes(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``predict_classes`` of Keras 1 and 2."""
+        outputs = self._model(action).output_tensors()
+        if len(outputs) != 1:
+            raise Refusal("KT302", "`predict_classes` is for one output")
+        text = self.predict(action, texts, receiver)
+        binary = outputs[0].shape[-1] == 1
+        return f'({text} > 0.5).astype("int32")' if binary else f"{text}.argmax(axis=-1)"
+
+    def call(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model(x)`` on data: a tensor of what the model predicts."""
+        if action.args.get("training") not in (None, False) or "mask" in texts:
+            raise Refusal("KT302", "calling a model in training mode, or with a mask, is not translated")
+        model = self._model(action)
+        if len(model.output_tensors()) != 1:
+            raise Refusal("KT302", "calling a model of several outputs on data is not translated")
+        return f"torch.from_numpy({self.predict(action, {'x': texts['inputs']}, receiver)})"
+
+    # -- the rest ---------------------------------------------------------------------------------------------------
+    def summary(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model.summary()``."""
+        return f"print({receiver})"
+
+    def count_params(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``model.count_params()``."""
+        return f"<count_params>({receiver})"
+
+    def save(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``save_weights`` and ``save``: the state dict."""
+        return f"torch.save({receiver}.state_dict(), {self._path(action, texts)})"
+
+    def load_weights(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``load_weights``: the state dict that the command's ``--weights`` makes of a Keras file."""
+        _refuse(action, by_name=False, skip_mismatch=False)
+        self._model(action)
+        device = self.helpers_used.names["device"]
+        path = self._path(action, texts)
+        return f"{receiver}.load_state_dict(torch.load({path}, map_location={device}, weights_only=True))"
+
+    def _path(self, action: Action, texts: Mapping[str, str]) -> str:
+        value = action.args.get("filepath")
+        if isinstance(value, str) and re.match(r"""^["'].*["']$""", texts["filepath"]):
+            return repr(re.sub(r"(\.weights)?\.(h5|hdf5|keras)$", "", value) + ".pt")
+        return f"<weights_path>({texts['filepath']})"
+
+    def get_weights(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``get_weights``, where the program only puts them back with ``set_weights``."""
+        if not any(method(a) == "set_weights" for a in self.program.actions):
+            raise Refusal("KT302", "`get_weights` is translated only together with `set_weights`")
+        return f"{{key: value.clone() for key, value in {receiver}.state_dict().items()}}"
+
+    def set_weights(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``set_weights``, of what ``get_weights`` gave."""
+        if not any(method(a) == "get_weights" for a in self.program.actions):
+            raise Refusal("KT302", "`set_weights` is translated only together with `get_weights`")
+        return f"{receiver}.load_state_dict({texts['weights']})"
+
+    def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> str:
+        """``reset_metrics``: the running means of single batches."""
+        if not self.places.on_batch(action.model):
+            raise Refusal("KT302", "`reset_metrics` is translated for training on single batches only")
+        return f"{self.places.names(action, receiver)['running']}.clear()"
+
+
+def _refuse(action: Action, *names: str, **defaults: Any) -> None:
+    """Refuse arguments that are given and are not empty, or not their default."""
+    for name in (*names, *defaults):
+        value = action.args.get(name)
+        if value is not None and value != defaults.get(name) and value != []:
+            raise Refusal("KT301", f"`{name}` of `{method(action)}` is not translated")
+
+
+def _automatic(action: Action, name: str) -> bool:
+    return name == "verbose" and action.args.get(name) == "auto"
+
+
+_Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
+_METHODS: dict[str, _Renderer] = {
+    "compile": TrainingEmitter.compile,
+    "fit": TrainingEmitter.fit,
+    "evaluate": TrainingEmitter.evaluate,
+    "train_on_batch": TrainingEmitter.on_batch,
+    "test_on_batch": TrainingEmitter.on_batch,
+    "predict": TrainingEmitter.predict,
+    "predict_proba": TrainingEmitter.predict,
+    "predict_on_batch": TrainingEmitter.predict,
+    "predict_classes": TrainingEmitter.predict_classes,
+    "__call__": TrainingEmitter.call,
+    "summary": TrainingEmitter.summary,
+    "count_params": TrainingEmitter.count_params,
+    "save_weights": TrainingEmitter.save,
+    "save": TrainingEmitter.save,
+    "load_weights": TrainingEmitter.load_weights,
+    "get_weights": TrainingEmitter.get_weights,
+    "set_weights": TrainingEmitter.set_weights,
+    "reset_metrics": TrainingEmitter.reset_metrics,
+}

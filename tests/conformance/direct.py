@@ -39,11 +39,11 @@ def codes(source: str) -> list[str]:
     wrapper = MetadataWrapper(cst.parse_module(source))
     ev = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
     found = [d.code for d in ev.diagnostics]
-    for model in ev.program.models:
-        try:
+    try:
+        for model in ev.program.models:
             lower(model)
-        except Refusal as error:
-            found.append(error.code)
+    except Refusal as error:
+        found.append(error.code)
     return found
 
 
@@ -138,7 +138,9 @@ def keras_model(source: str) -> Any:
     """The same source run under Keras; its variable ``model``."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
+    from keras.src.backend.common import dtypes
 
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # Keras computes matrix products in float32 otherwise
     keras.config.set_floatx("float64")
     keras.utils.clear_session(free_memory=False)
     scope: dict[str, Any] = {}

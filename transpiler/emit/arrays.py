@@ -9,7 +9,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import elements, is_name, items
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.losses import Loss
-from transpiler.emit.plan import USES, Needs, method, output_names, shape_of
+from transpiler.emit.plan import TAKE_DATA, Needs, method, output_names, shape_of
 from transpiler.graph.keras import Model, Tensor
 from transpiler.graph.program import Action, Array, Program
 
@@ -23,11 +23,10 @@ class Arrays:
         self.needs = needs
         self.helpers = helpers
         self.layouts = layouts
-        used = (*USES, "predict", "predict_on_batch", "predict_classes", "predict_proba", "__call__")
         tensors = [
             tensor
             for action in program.actions
-            if method(action) in used and action.model is not None and action.model.inputs is not None
+            if method(action) in TAKE_DATA and action.model is not None and action.model.inputs is not None
             for tensor in action.model.input_tensors()
         ]
         kinds = {_integer(tensor) for tensor in tensors}

@@ -61,6 +61,7 @@ class Planner:
         self.make = make
         self.leaf_names = leaf_names
         self.injected = injected  # id of module → its constructor parameter
+        self.sequential = graph.model.source.kind == "sequential"  # then comments stand beside the layers
         self.words = self._words()
 
     def run(self) -> Layout:
@@ -144,14 +145,14 @@ class Planner:
         if own is not None:
             return Wish(id(module), attribute(own + suffix), True)
         if module.subgraph is not None:
-            return Wish(id(module), attribute(_model_word(module)), True)
+            return Wish(id(module), attribute(_model_word(module, self.make(module))), True)
         role = attribute(module.suffix or module.role)
         word = self.words_of(call)
         if word is None or not module.weights:
             return Wish(id(module), role, False)
         if call_kind(call) in _WEIGHTY or self._only(word, module):
             return Wish(id(module), attribute(word + suffix), True)
-        return Wish(id(module), attribute(f"{word}_{role}"), True)
+        return Wish(id(module), attribute(f"{word}_{role}") if call_kind(call) == kinds.NORM else role, False)
 
     def _only(self, word: str, module: Module) -> bool:
         """Whether this is the one module with weights whose result the source calls so."""
@@ -176,18 +177,19 @@ class Planner:
         done.add(name)
         injected = id(module) in self.injected
         code = name if injected else self.make(module)
-        layout.attributes.append(Attribute(name, code, [], step.origin.comments, module, injected))
+        comments = step.origin.comments if self.sequential else ()
+        layout.attributes.append(Attribute(name, code, [], comments, module, injected))
 
     def _place_run(self, run: Run, name: str, layout: Layout) -> None:
         layout.targets[id(run)] = f"self.{name}"
-        item = Attribute(name)
+        item = Attribute(name, comments=run.calls[0].origin.comments if self.sequential else ())
         for index, call in enumerate(run.calls):
             if isinstance(call.target, Module):
                 layout.paths[id(call.target)] = f"{name}.{index}"
                 code = self.make(call.target)
             else:
                 code = call.module_form or ""
-            before = run.calls[index - 1].origin.comments if index else ()
+            before = run.calls[max(index - 1, 0)].origin.comments
             comments = call.origin.comments if call.origin.comments != before else ()
             item.children.append((code, comments))
         layout.attributes.append(item)
@@ -197,15 +199,15 @@ def _has_weights(target: Module | str) -> bool:
     return isinstance(target, Module) and bool(target.weights)
 
 
-def _model_word(module: Module) -> str:
-    """What a nested model is called: its variable, or what its builder builds."""
+def _model_word(module: Module, code: str) -> str:
+    """What a nested model is called: its variable, or what its builder builds, or as its class."""
     assert module.subgraph is not None
     source = module.subgraph.source
     if source.explicit_name:
         return source.name
     hint = (source.hint or module.role).rpartition(".")[2]
     shorter = _VERBS.sub("", hint)
-    return shorter or hint or "model"
+    return code.partition("(")[0] if is_generic(shorter) else shorter
 
 
 def module_code(module: Module, leaf_names: LeafNames, helper_names: Mapping[str, str]) -> str:

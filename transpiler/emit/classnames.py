@@ -5,11 +5,13 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Container
+from functools import lru_cache
 
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import class_kind
 
 from transpiler.graph.keras import Layer, Model
+from transpiler.template_env import template_directory
 
 _VERBS = frozenset(
     """build builder create creates creating make get define construct init initialize setup load generate new return
@@ -50,13 +52,20 @@ def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> s
 
 def _name_from(text: str) -> str:
     words = [word for word in _split(text) if word not in _FILLERS and word not in _VERBS]
-    words = [word for word in words if not word.isdigit() or word in ("1d", "2d", "3d")]
+    words = [word for word in words if not re.fullmatch(r"\d+|keras\d+|tf\d+|v\d+", word)]
     if not words or all(len(word) == 1 for word in words):
         return ""
     name = "".join(_camel(word) for word in words)
     if name[0].isdigit():
         name = f"Net{name}"
-    return f"{name}Net" if name in _TAKEN else name
+    return f"{name}Net" if name in _TAKEN or name in _helper_names() else name
+
+
+@lru_cache(maxsize=1)
+def _helper_names() -> frozenset[str]:
+    """What the helper templates define: a model's class must not be called so."""
+    texts = [path.read_text(encoding="utf-8") for path in (template_directory() / "helpers").glob("*.jinja")]
+    return frozenset(name for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.M))
 
 
 def _camel(word: str) -> str:

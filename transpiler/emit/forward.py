@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from transpiler.emit.graph import Graph
+from transpiler.emit.graph import RNN, Graph
 from transpiler.emit.lines import RETURN, Line, is_generic
 from transpiler.emit.names import FILE_NAMES, Namer, numbered, variable
 from transpiler.graph.torch import Value
@@ -34,10 +34,16 @@ def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | 
     names = namer.run()
     body: list[str] = []
     for index, line in enumerate(lines):
-        body += [f"# {comment.lstrip('# ').rstrip()}" for comment in line.comments]
+        if graph.model.source.kind != "sequential":
+            body += [comment_text(comment) for comment in line.comments]
         body.append(_statement(line, names, namer, index))
     params = [(names[id(value)], "Tensor") for value in graph.inputs]
     return Forward(params, annotation(graph), body, names)
+
+
+def comment_text(text: str) -> str:
+    """A comment of the source as one line."""
+    return f"# {' '.join(text.split()).lstrip('# ')}".rstrip()
 
 
 def annotation(graph: Graph) -> str:
@@ -118,9 +124,12 @@ class _ValueNamer:
         inherited = self._inherited()
         for line in self.lines:
             for index, value in enumerate(line.outputs):
-                name = self.graph.hint(value) or inherited.get(id(value))
-                if name is None and line.unpack and index in _RNN_RESULTS and len(line.outputs) > 1:
-                    name = _RNN_RESULTS[index]
+                name = self.graph.hint(value)
+                if name is None and line.kind == RNN and len(line.outputs) > 1:
+                    name = _RNN_RESULTS.get(index)
+                if name is None and value.spec.dtype == "bool":
+                    name = "mask"
+                name = name or inherited.get(id(value))
                 wishes[id(value)] = self._clean(name or "x")
         return wishes
 

@@ -53,8 +53,10 @@ _IMPORTS = {
     r"\bF\.": "from torch.nn import functional as F", r"\bpartial\(": "from functools import partial",
     r"\bArrayLike\b": "from numpy.typing import ArrayLike", r"\bAny\b": "from typing import Any",
     r"\bPath\b": "from pathlib import Path",
-    **{rf"\b{name}\b": f"from collections.abc import {name}" for name in ("Callable", "Iterable", "Mapping", "Sequence")},
-    **{rf"\b{name}\b": f"from torch.utils.data import {name}" for name in ("DataLoader", "StackDataset", "TensorDataset")},
+    **{rf"\b{name}\b": f"from collections.abc import {name}"
+       for name in ("Callable", "Iterable", "Mapping", "Sequence")},
+    **{rf"\b{name}\b": f"from torch.utils.data import {name}"
+       for name in ("DataLoader", "StackDataset", "TensorDataset")},
 }  # fmt: skip
 
 
@@ -111,7 +113,8 @@ class Helpers:
         return [sources[name] for name in TEMPLATES if name in sources]
 
     def _calls(self, source: str, name: str) -> bool:
-        return re.search(rf"(?<![\w.\"]){re.escape(self.names[name])}\(|map\({re.escape(self.names[name])},", source) is not None
+        called = re.escape(self.names[name])
+        return re.search(rf"(?<!def )(?<!class )(?<![\w.\"]){called}\(|map\({called},", source) is not None
 
     def _render(self, name: str, needs: Mapping[str, Any]) -> str:
         path, variables = TEMPLATES[name]

@@ -45,7 +45,9 @@ def _without_fans(module: Module, value: Any) -> Any:
     """Leave out fans that torch finds in the weight's shape as well."""
     if not isinstance(value, ApiObject) or value.config.get("fans") is None:
         return value
-    if torch_fans(module) != tuple(value.config["fans"]):
+    mine, fans = torch_fans(module), tuple(value.config["fans"])
+    averaged = "Glorot" in value.symbol or value.config.get("mode") == "fan_avg"
+    if mine != fans and not (averaged and mine == fans[::-1]):
         return value
     return replace(value, config={key: item for key, item in value.config.items() if key != "fans"})
 

@@ -10,6 +10,7 @@ from typing import Any, Union
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, call_kind
 from transpiler.emit.sequential import Run, Step
+from transpiler.graph.keras import Span
 from transpiler.graph.torch import Call, Module, Value
 
 Part = Union[Value, "Tree"]
@@ -78,6 +79,7 @@ class Line:
     kind: str
     unpack: str = ""
     comments: tuple[str, ...] = ()
+    span: Span | None = None  # of the call in the source
 
     @property
     def plain(self) -> bool:
@@ -88,9 +90,14 @@ class Line:
 def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str]) -> list[Line]:
     """Make the statements, nested, ending with the return statement."""
     lines: list[Line] = []
+    comments: tuple[str, ...] = ()
     for step in steps:
-        lines.append(_line(step, callee))
-        _nest(graph, lines)
+        line = _line(step, callee)
+        own, line.comments = line.comments, () if line.comments == comments else line.comments
+        comments = own
+        lines.append(line)
+        while _nest(graph, lines):
+            pass
     lines.append(_return_line(graph))
     if graph.single_output() is not None:
         _nest(graph, lines)
@@ -99,28 +106,30 @@ def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run]
 
 def _line(step: Step, callee: Callable[[Module | Run], str]) -> Line:
     if isinstance(step, Run):
-        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN)
+        first, last = step.calls[0].origin, step.calls[-1].origin
+        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN, "", first.comments, last.span)
     kind = call_kind(step)
     if isinstance(step.target, Module):
         arguments = step.arguments or ", ".join(f"{{{i}}}" for i in range(len(step.inputs)))
         tree = Tree(f"{callee(step.target)}({arguments})", step.inputs)
-        return Line(tree, step.outputs, kind, *_unpacking(step, tree))
+        unpack = _unpacking(step, tree)
+        return Line(tree, step.outputs, kind, unpack, step.origin.comments, step.origin.span)
     tree = Tree(step.target, step.inputs, step.operator)
-    return Line(tree, step.outputs, kind, step.unpack, step.origin.comments)
+    return Line(tree, step.outputs, kind, step.unpack, step.origin.comments, step.origin.span)
 
 
-def _unpacking(step: Call, tree: Tree) -> tuple[str]:
+def _unpacking(step: Call, tree: Tree) -> str:
     """The left side for a module's results; a nested model returns what its class does."""
     if step.unpack or not isinstance(step.target, Module) or step.target.subgraph is None:
-        return (step.unpack,)
+        return step.unpack
     returned = step.target.subgraph.outputs
     if isinstance(returned, dict):
         tree.template += ".values()"
         returned = tuple(returned.values())
     if isinstance(returned, Value) or isinstance(returned, list) and len(returned) == 1:
-        return ("",)
+        return ""
     slots = iter(range(len(step.outputs)))
-    return (structure_text(returned, lambda _: f"{{{next(slots)}}}", bare=True),)
+    return structure_text(returned, lambda _: f"{{{next(slots)}}}", bare=True)
 
 
 def structure_text(structure: Any, show: Callable[[Value], str], bare: bool = False) -> str:
@@ -151,16 +160,17 @@ def _return_line(graph: Graph) -> Line:
 
 
 # -- nesting ----------------------------------------------------------------------------------------------------------
-def _nest(graph: Graph, lines: list[Line]) -> None:
-    """Put the last statement but one inside the last, where a person would."""
+def _nest(graph: Graph, lines: list[Line]) -> bool:
+    """Put the last statement but one inside the last, where a person would; say whether that was done."""
     if len(lines) < 2 or not _nests(graph, lines[-2], lines[-1]):
-        return
+        return False
     inner, outer = lines[-2], lines[-1]
     value = inner.outputs[0]
     parts = tuple(inner.tree if part is value else part for part in outer.tree.parts)
     outer.tree = Tree(outer.tree.template, parts, outer.tree.operator, inner.tree.size + outer.tree.size)
     outer.comments = (*inner.comments, *(c for c in outer.comments if c not in inner.comments))
     del lines[-2]
+    return True
 
 
 def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
@@ -173,6 +183,18 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
     if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
         return False
     return outer.kind == RETURN or _belongs(graph, inner, outer)
+
+
+def _written_inside(inner: Line, outer: Line) -> bool:
+    """Whether the source wrote the inner step inside the outer one, or one Lambda or layer does both."""
+    if inner.span is None or outer.span is None:
+        return False
+    if inner.span == outer.span:
+        simple = (kinds.OP, kinds.PERMUTE, kinds.ACTIVATION)
+        return inner.kind in simple and outer.kind in simple
+    a, b = inner.span, outer.span
+    begins = (b.line, b.column) <= (a.line, a.column)
+    return begins and (a.end_line, a.end_column) <= (b.end_line, b.end_column)
 
 
 def _fits_line(inner: Line, outer: Line) -> bool:
@@ -188,6 +210,8 @@ def _belongs(graph: Graph, inner: Line, outer: Line) -> bool:
     later = graph.hint(outer.outputs[0]) if outer.outputs else None
     if not is_generic(hint) and hint != later:
         return False
+    if _written_inside(inner, outer) and hint is None:
+        return True
     if inner.kind in (kinds.PERMUTE, kinds.PAD) or _LIGHT.match(inner.tree.template):
         return not outer.tree.operator
     if outer.kind == kinds.PERMUTE:

@@ -190,6 +190,7 @@ def _crossentropy(loss: Loss, output: Output, *, logits: bool, weighted: bool, i
     if ignored is not None and not (logits and output.class_second and index_targets and not weighted):
         raise Refusal("KT301", "`ignore_class` is translated for logits alone")
     if logits and output.class_second and index_targets:
-        return module_call("nn.CrossEntropyLoss", weighted, **({} if ignored is None else {"ignore_index": _known(ignored)}))
+        options = {} if ignored is None else {"ignore_index": _known(ignored)}
+        return module_call("nn.CrossEntropyLoss", weighted, **options)
     helper = "sparse_cross_entropy" if logits else "sparse_categorical_crossentropy"
     return with_options(helper, **({"dim": 1} if output.first else {}))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from transpiler.emit.attributes import Attribute, Planner, module_code
-from transpiler.emit.forward import render_forward
+from transpiler.emit.describe import describe
+from transpiler.emit.forward import comment_text, render_forward
 from transpiler.emit.graph import Graph, analyse
 from transpiler.emit.initializers import InitPlan, plan_init, render_init_weights
 from transpiler.emit.lines import build_lines, is_generic
@@ -20,7 +21,7 @@ from transpiler.template_env import environment
 
 __all__ = ["CtorParam", "EmitOptions", "RenderedModel", "render_init_weights", "render_model"]
 
-_IMPORTS = (
+IMPORTS = (
     (r"\bmath\.", "import math"),
     (r"(?<![\w.])torch\.", "import torch"),
     (r"\bnn\.", "from torch import nn"),
@@ -117,8 +118,8 @@ class _Renderer:
         penalties = penalty_lines(modules, layout)
         code = environment().get_template("module.py.jinja").render(
             name=self.class_name,
-            summary=_docstring_text(self._summary()),
-            notes=[_docstring_text(note) for note in self._notes()],
+            summary=docstring_text(self._summary()),
+            notes=[docstring_text(note) for note in self._notes()],
             params=[param.declaration for param in self.parameters.params],
             init=self._init_lines(layout.attributes, init),
             inputs=[f"{name}: {kind}" for name, kind in forward.params],
@@ -132,7 +133,7 @@ class _Renderer:
             params=self.parameters.params,
             paths=layout.paths,
             helpers=self._helpers(own, init),
-            imports={line for pattern, line in _IMPORTS if re.search(pattern, code)},
+            imports={line for pattern, line in IMPORTS if re.search(pattern, code)},
             init_kinds=init.kinds,
             has_penalties=bool(penalties),
             input_names=[name for name, _ in forward.params],
@@ -181,7 +182,7 @@ class _Renderer:
         return names
 
     def _summary(self) -> str:
-        summary = self.docstring.strip() or f"{self.class_name}, as the source builds it."
+        summary = self.docstring.strip() or describe(self.graph, dict(self.submodels))
         if self.tm.final_activation is not None and "logit" not in summary.lower():
             summary = f"{summary.rstrip('.')}, returning logits."
         return summary
@@ -210,21 +211,17 @@ def _dim_text(dim: int | Expr | None, letter: str) -> str:
 
 
 def _attribute_lines(attribute: Attribute) -> list[str]:
-    comments = [_comment(text) for text in attribute.comments]
+    comments = [comment_text(text) for text in attribute.comments]
     if not attribute.children:
         return [*comments, f"self.{attribute.name} = {attribute.code}"]
     lines = [f"self.{attribute.name} = nn.Sequential("]
     for code, own_comments in attribute.children:
-        lines += [f"    {_comment(text)}" for text in own_comments]
+        lines += [f"    {comment_text(text)}" for text in own_comments]
         lines.append(f"    {code},")
     return [*lines, ")"]
 
 
-def _comment(text: str) -> str:
-    return f"# {' '.join(text.split()).lstrip('# ')}".rstrip()
-
-
-def _docstring_text(text: str) -> str:
+def docstring_text(text: str) -> str:
     """Text that is safe inside a docstring: one line, no backslash, no closing quotes."""
     return " ".join(text.split()).replace("\\", "/").replace('"', "'")
 

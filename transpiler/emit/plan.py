@@ -15,6 +15,7 @@ from transpiler.graph.program import Action, Array, Compiled, Program
 TRAINS = ("fit", "train_on_batch")
 MEASURES = ("evaluate", "test_on_batch")
 USES = (*TRAINS, *MEASURES)
+TAKE_DATA = (*USES, "predict", "predict_on_batch", "predict_classes", "predict_proba", "__call__")
 
 
 def method(action: Action) -> str:
@@ -217,8 +218,8 @@ def needs_of(program: Program, logits: Mapping[int, str]) -> Needs:
     """Look over the program."""
     needs = Needs()
     actions = [a for a in program.actions if method(a)]
-    used = {id(a.model): a.model for a in actions if a.model is not None and a.model.outputs is not None
-            and method(a) in (*USES, "predict", "predict_on_batch", "predict_classes", "predict_proba", "__call__")}  # fmt: skip
+    used = {id(a.model): a.model for a in actions
+            if method(a) in TAKE_DATA and a.model is not None and a.model.outputs is not None}  # fmt: skip
     compiled = [a.compiled for a in actions if method(a) in USES and a.compiled is not None]
     needs.multi_in = any(len(m.input_tensors()) > 1 for m in used.values())
     needs.multi_out = any(len(m.output_tensors()) > 1 for m in used.values())

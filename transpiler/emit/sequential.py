@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, call_kind
+from transpiler.graph.keras import Frame
 from transpiler.graph.torch import Call, Module, Value
 
 _LONG = 12  # a feature extractor with more items is cut at its pooling layers
@@ -46,10 +47,14 @@ class Chooser:
     is_named: Callable[[Module], bool]
     word: Callable[[Call], str | None]
     kind: dict[int, str] = field(default_factory=dict)
+    frames: dict[Frame, Frame] = field(default_factory=dict)
+    common: set[Frame] = field(default_factory=set)  # what every call came from
 
     def steps(self) -> list[Step]:
         """The calls of the graph in order, straight chains gathered in runs."""
         self.kind = {id(call): call_kind(call) for call in self.graph.calls}
+        origins = [set(call.origin.frames) for call in self.graph.calls]
+        self.common = set.intersection(*origins) if origins else set()
         chains = self._chains()
         whole = len(chains) == 1 and len(self.graph.inputs) == 1 and self.graph.single_output() is not None
         steps: list[Step] = []
@@ -125,10 +130,12 @@ class Chooser:
         return [segment for segment in segments if segment]
 
     def _needs_stages(self, calls: list[Call]) -> bool:
-        return len(calls) > _LONG and self._weighty(calls) > 2 and len(self._stages(calls)) > 1
+        turning = any(self._kind(call) == kinds.UP for call in calls)
+        long = len(calls) > (_LONG // 2 if turning else _LONG)
+        return long and self._weighty(calls) > 2 and len(self._stages(calls)) > 1
 
     def _named_runs(self, segment: list[Call], before: list[list[Call]], after: list[list[Call]]) -> list[Step]:
-        stages = self._stages(segment) if len(segment) > _LONG else [segment]
+        stages = self._stages(segment) if self._needs_stages(segment) else [segment]
         if len(stages) > 1:
             return [Run(stage, self._stage_name(stage, stages)) for stage in stages]
         return [Run(segment, self._segment_name(segment, before, after))]
@@ -140,7 +147,7 @@ class Chooser:
         if kinds.UP in found:
             return "decoder" if kinds.CONV in earlier else "deconv"
         if kinds.CONV in found:
-            return "features"
+            return "head" if kinds.CONV in earlier and not later & _WEIGHTY else "features"
         if kinds.UP in later:
             return "project"
         if not later & _WEIGHTY:
@@ -149,20 +156,35 @@ class Chooser:
 
     # -- long feature extractors ------------------------------------------------------------------------------------
     def _stages(self, calls: list[Call]) -> list[list[Call]]:
-        """Cut feature extractors after each pooling, and an autoencoder where it turns to upsampling."""
+        """Cut at the source's helper calls or loop turns, else after each pooling, an autoencoder where it turns."""
         turn = next((i for i, c in enumerate(calls) if self._kind(c) == kinds.UP), None)
         if turn:
             start = self._turning_point(calls, turn)
             if any(self._kind(c) in (kinds.CONV, kinds.LINEAR) for c in calls[:start]):
                 return [calls[:start], calls[start:]]
             return [calls]
+        by_frame = self._joined(self._by_frame(calls))
+        tidy = 2 <= len(by_frame) <= _LONG and all(len(stage) >= 2 for stage in by_frame)
+        by_pool = self._joined(self._by_pool(calls))
+        helpers = any(self._helper(stage[0]) for stage in by_frame)
+        return by_frame if tidy and (helpers or len(by_pool) == 1) else by_pool
+
+    def _by_pool(self, calls: list[Call]) -> list[list[Call]]:
         stages: list[list[Call]] = [[]]
         for call in calls:
             stages[-1].append(call)
             if self._kind(call) == kinds.POOL:
                 stages.append([])
-        stages = [stage for stage in stages if stage]
-        return self._joined(stages)
+        return [stage for stage in stages if stage]
+
+    def _by_frame(self, calls: list[Call]) -> list[list[Call]]:
+        stages: list[list[Call]] = []
+        for call in calls:
+            if stages and self._frame(stages[-1][-1]) is self._frame(call):
+                stages[-1].append(call)
+            else:
+                stages.append([call])
+        return stages
 
     def _turning_point(self, calls: list[Call], turn: int) -> int:
         """Where the decoder begins: after the last pooling before the first upsampling, if there is one."""
@@ -180,9 +202,9 @@ class Chooser:
         return joined
 
     def _stage_name(self, stage: list[Call], stages: list[list[Call]]) -> str:
-        if any(self._kind(c) == kinds.UP for s in stages for c in s):
+        if any(self._kind(c) == kinds.UP for c in stages[-1]) and len(stages) == 2:
             return "encoder" if stage is stages[0] else "decoder"
-        return "stage"
+        return self._helper(stage[0]) or "stage"
 
     # -- a chain inside a larger graph ------------------------------------------------------------------------------
     def _branch(self, chain: list[Call], chains: list[list[Call]]) -> list[Step]:
@@ -191,7 +213,7 @@ class Chooser:
         part: list[Call] = []
         for call in [*chain, None]:
             if call is not None and self._fits(call):
-                if part and call.origin.frames != part[-1].origin.frames:
+                if part and self._frame(call) is not self._frame(part[-1]):
                     steps += self._part(part, last=False)
                     part = []
                 part.append(call)
@@ -214,9 +236,15 @@ class Chooser:
 
     def _helper(self, call: Call) -> str | None:
         """The function of the source that made a part of the model, by its innermost call."""
-        every = [set(c.origin.frames) for c in self.graph.calls]
-        own = [f for f in call.origin.frames if f.kind == "call" and not all(f in frames for frames in every)]
-        return own[-1].name.rpartition(".")[2] if own else None
+        frame = self._frame(call)
+        return None if frame is None or frame.kind != "call" else frame.name.rpartition(".")[2]
+
+    def _frame(self, call: Call) -> Frame | None:
+        """The outermost function call or loop turn that not all of the model came from."""
+        for frame in call.origin.frames:
+            if frame not in self.common:
+                return self.frames.setdefault(frame, frame)
+        return None
 
     def _lead(self, part: list[Call]) -> int:
         """How many calls at the front belong to what came before: activations, pooling, dropout."""
@@ -230,6 +258,9 @@ class Chooser:
         if helper is not None:
             return helper
         found = {self._kind(call) for call in calls}
+        convs = [call for call in self.graph.calls if self._kind(call) == kinds.CONV]
+        if convs and all(call in calls for call in convs) and kinds.UP not in found:
+            return "features"
         if found & {kinds.CONV, kinds.UP}:
             return "head" if last and len(found) <= 2 and kinds.NORM not in found else "block"
         return "head" if last else "mlp"

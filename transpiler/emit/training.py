@@ -42,7 +42,7 @@ class TrainingEmitter:
         self.places = Places(program)
         self.arrays = Arrays(program, self.needs, self.helpers_used, layouts or (lambda model: ([], [])))
         self.compiler = Compiler(program, self.needs, self.helpers_used, self.logits, self.arrays, self.places)
-        self.needs_device = False
+        self.needs_device = any(method(a) in _METHODS and method(a) not in _DEVICELESS for a in program.actions)
         self.needs.target_dtype = "torch.long" if self.compiler.index_targets else "torch.float32"
 
     # -- what the splicer asks --------------------------------------------------------------------------------------
@@ -65,11 +65,7 @@ class TrainingEmitter:
 
     def helpers(self) -> list[str]:
         """The sources of the helper functions needed so far, in order."""
-        sources = self.helpers_used.render(vars(self.needs))
-        self.needs_device = self.needs_device or any(
-            re.search(rf"\b{self.helpers_used.names['device']}\b", source) for source in sources
-        )
-        return sources
+        return self.helpers_used.render(vars(self.needs))
 
     def imports(self) -> set[str]:
         """The import lines needed so far."""
@@ -85,7 +81,6 @@ class TrainingEmitter:
         model = action.model
         if model is None or model.outputs is None:
             raise Refusal("KT105", "the model of this call is not known")
-        self.needs_device = True
         return model
 
     def _trained(self, action: Action) -> Model:
@@ -282,6 +277,7 @@ def _automatic(action: Action, name: str) -> bool:
     return name == "verbose" and action.args.get(name) == "auto"
 
 
+_DEVICELESS = ("summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
 _METHODS: dict[str, _Renderer] = {
     "compile": TrainingEmitter.compile,

@@ -67,6 +67,17 @@ class _Scan(cst.CSTVisitor):
     def visit_Name(self, node: cst.Name) -> None:
         self.names.add(node.value)
 
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        return False  # what an import binds is a name of the output only where it is read
+
     def _count(self, target: cst.BaseExpression, times: int) -> None:
         if isinstance(target, cst.Name):
             self.bound[target.value] += times

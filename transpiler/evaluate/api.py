@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import libcst as cst
@@ -135,7 +136,14 @@ def function_ref(ev: Evaluator, function: Function) -> FunctionRef:
     def trace(specs: tuple[TensorSpec, ...]) -> Model:
         return trace_function(ev, function, specs)
 
-    return FunctionRef(name, trace, kept)
+    return FunctionRef(name, trace, kept, function.node)
+
+
+def parameter_names(function: Any) -> list[str]:
+    """The names of the parameters of a function of the program's."""
+    if not isinstance(function, Function):
+        return []
+    return [param.name.value for param in function.node.params.params]
 
 
 def trace_function(ev: Evaluator, function: Any, specs: tuple[TensorSpec, ...], structure: Any = None) -> Model:
@@ -143,7 +151,8 @@ def trace_function(ev: Evaluator, function: Any, specs: tuple[TensorSpec, ...], 
     from transpiler.evaluate.calls import invoke
     from transpiler.evaluate.models import nodes_between
 
-    tensors = [Tensor(spec) for spec in specs]
+    names = parameter_names(function)
+    tensors = [Tensor(spec, hint=name) for spec, name in itertools.zip_longest(specs, names[: len(specs)])]
     args = [list(tensors)] if structure is list else list(tensors)
     at = ev.current if isinstance(ev.current, cst.Call) else cst.Call(cst.Name("trace"))
     result = invoke(ev, function, args, {}, at)

@@ -274,6 +274,8 @@ def _sized(position: int, dtype: str = "float64") -> Callable[[list[Any], dict[s
 def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     parts = args[0] if args else ()
     axis = plain(kwargs.get("axis", args[1] if len(args) > 1 else 0))
+    if isinstance(parts, Array) and axis == 0:
+        return parts
     if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(p, Array) and p.shape is not None for p in parts):
         return UNKNOWN_ARRAY
     if not isinstance(axis, int):

@@ -415,6 +415,8 @@ def _defaults(ev: Evaluator, parameters: cst.Parameters) -> dict[str, Any]:
 def _comprehension(ev: Evaluator, node: cst.ListComp | cst.SetComp | cst.GeneratorExp) -> Any:
     items: list[Any] = []
     complete = _generate(ev, node.for_in, lambda: items.append(ev.eval(node.elt)), items)
+    if not complete and not items:
+        return _one_of_many(ev, node)
     if is_build(items):
         ev.mark_build(node)
     if not complete:
@@ -422,6 +424,23 @@ def _comprehension(ev: Evaluator, node: cst.ListComp | cst.SetComp | cst.Generat
     if isinstance(node, cst.SetComp):
         return set(plain(items)) if is_known(items) else Opaque("a set of values known only at run time")
     return items
+
+
+def _one_of_many(ev: Evaluator, node: cst.ListComp | cst.SetComp | cst.GeneratorExp) -> Any:
+    """A comprehension of unknown length: arrays of one shape stay known as such."""
+    from transpiler.evaluate.assign import assign
+    from transpiler.evaluate.scope import Scope
+
+    outer, ev.scope = ev.scope, Scope("<comprehension>", ev.scope)
+    with ev.uncertain():
+        assign(ev, node.for_in.target, Opaque("it changes from turn to turn"), None)
+        value = ev.eval(node.elt) if node.for_in.inner_for_in is None else None
+    ev.scope = outer
+    if is_build(value):
+        raise Refusal("KT201", "a comprehension that builds layers must run over something known")
+    if isinstance(value, Array) and value.shape is not None:
+        return Array((None, *value.shape), value.dtype)
+    return Opaque("a comprehension over something known only at run time")
 
 
 def _dict_comprehension(ev: Evaluator, node: cst.DictComp) -> Any:

@@ -64,6 +64,7 @@ class FunctionRef:
     name: str
     trace: Callable[[tuple[TensorSpec, ...]], Model]
     source_name: str | None = None
+    definition: Any = None  # the CST node that defines it
 
 
 @dataclass(frozen=True)

@@ -8,31 +8,39 @@ from typing import Any
 import libcst as cst
 
 from transpiler.evaluate.core import Evaluator
+from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.models import Translation
 from transpiler.rewrite.program import Rewriter
 from transpiler.rewrite.residue import names_of
 from transpiler.template_env import helper_source
 
+_RUNS = {
+    f"keras.Model.{name}"
+    for name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch", "__call__", "fit_generator")
+}
 _DEVICE = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")\n'
 
 
 def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     """The text of the output, not yet formatted."""
     emitter = translation.emitter
-    rewriter = Rewriter(ev, translation.codes(), emitter.render, lambda: emitter.needs_device)
+    functions = TensorFunctions(ev)
+    on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
+    rewriter = Rewriter(ev, translation.codes(), emitter.render, lambda: on_device, functions=functions)
     statements, place = rewriter.module()
     code = cst.Module([]).code_for_node
     before, after = [code(s) for s in statements[:place]], [code(s) for s in statements[place:]]
-    helpers = [helper_source(name) for name in translation.helpers() if rewriter.written]
+    wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
+    helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
     if rewriter.written and (init := translation.init_weights()):
         helpers.append(init)
     helpers.extend(emitter.helpers())
-    if emitter.needs_device:
+    if on_device and rewriter.written:
         helpers.insert(0, _DEVICE)
     body = "\n\n".join(["", *helpers, ""]) + "".join(after)
     header = "".join(module_header(ev.module))
     text = header + "".join(before)
-    imports = (translation.imports() if rewriter.written else set()) | emitter.imports()
+    imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports
     lines = merge_imports({line for line in imports if _used(line, text + body)}, text)
     return _drop_unused(ev, text + "".join(f"{line}\n" for line in lines) + body + "".join(_footer(ev.module)))
 

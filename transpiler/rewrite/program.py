@@ -19,6 +19,7 @@ from transpiler.graph.keras import Model
 from transpiler.graph.program import Action
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
 from transpiler.rewrite.expressions import ExpressionRewriter
+from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
 
@@ -46,6 +47,8 @@ class Rewriter:
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
     dropped_names: dict[str, str] = field(default_factory=dict)
+    failed_names: set[str] = field(default_factory=set)  # of statements that were refused: told once
+    functions: TensorFunctions | None = None
     function: cst.FunctionDef | None = None
     classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
     comments: list[cst.EmptyLine] = field(default_factory=list)  # of dropped statements, waiting for a place
@@ -143,7 +146,8 @@ class Rewriter:
         line = self.ev.span(_position_of(node)).line
         text = f"raise NotImplementedError({f'{code} (line {line}): {message}'!r})"
         statement = cst.parse_statement(text)
-        self._note_dropped(node, message)
+        for name in names_of(node).bound:
+            self.failed_names.add(name)
         return statement.with_changes(leading_lines=getattr(node, "leading_lines", ()))
 
     def _line(self, node: cst.SimpleStatementLine) -> list[Statement]:
@@ -227,6 +231,11 @@ class Rewriter:
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:
+        if self.functions is not None and id(node) in self.functions.refusals:
+            raise self.functions.refusals[id(node)]
+        if self.functions is not None and id(node) in self.functions.texts:
+            translated = cst.parse_statement(self.functions.texts[id(node)])
+            return [translated.with_changes(leading_lines=node.leading_lines)]
         kind = self.dispositions.function(node)
         if kind == KEEP:
             outer, self.function = self.function, node
@@ -363,7 +372,8 @@ class Rewriter:
 
     # -- nothing of Keras may be left -------------------------------------------------------------------------------
     def _note_dropped(self, node: Statement, why: str) -> None:
-        for name in names_of(node).bound:
+        bound = {node.name.value} if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else names_of(node).bound
+        for name in bound:
             self.dropped_names.setdefault(name, why)
 
     def _checked(self, original: Statement, new: Statement) -> Statement:
@@ -400,7 +410,7 @@ class Rewriter:
     def _check_name(self, name: str, original: Statement) -> None:
         value = self.ev.scope.names.get(name)
         from_keras = isinstance(value, Symbol) and is_keras(value.name)
-        if not from_keras and name not in self.dropped_names:
+        if name in self.failed_names or not from_keras and name not in self.dropped_names:
             return
         locate = Locate(name)
         original.visit(locate)

@@ -78,7 +78,17 @@ class MultiHeadAttention(LayerRule):
         return "pass" if masks is True else "stop"
 
     def weights(self, layer: Layer, inputs: Any) -> tuple[WeightSpec, ...]:
-        return ()
+        """The variables of the four projections, for a query, key and value of one width."""
+        width, config = inputs.shape[-1], layer.config
+        heads, key_dim, value_dim = config["num_heads"], config["key_dim"], config["value_dim"]
+        out = (config["output_shape"] or (width,))[0]
+        shapes = [(width, heads, key_dim), (width, heads, key_dim), (width, heads, value_dim), (heads, value_dim, out)]
+        specs = []
+        for shape in shapes:
+            specs.append(WeightSpec("kernel", shape))
+            if config["use_bias"]:
+                specs.append(WeightSpec("bias", shape[1:] if shape is not shapes[-1] else shape[2:]))
+        return tuple(specs)
 
     def lower(
         self,
@@ -226,8 +236,8 @@ class _Call:
         if apart:
             maps += [self._projection(p, f"{s}_proj_weight", d, self.config["key_dim"]) for p, s, d in parts]
         else:
-            ops = (WeightOp("reshape", ((embed, embed),)), _TRANSPOSE, WeightOp("concatenate", (0,)))
-            maps.append(WeightMap("in_proj_weight", tuple(self._ref(p, "kernel") for p, _, _ in parts), ops))
+            joined = (WeightOp("reshape", ((embed, embed),)), _TRANSPOSE, WeightOp("concatenate", (0,)))
+            maps.append(WeightMap("in_proj_weight", tuple(self._ref(p, "kernel") for p, _, _ in parts), joined))
         if self.config["use_bias"]:
             ops = (WeightOp("reshape", ((embed,),)), WeightOp("concatenate", (0,)))
             maps.append(WeightMap("in_proj_bias", tuple(self._ref(p, "bias") for p, _, _ in parts), ops))
@@ -351,8 +361,12 @@ class _Call:
         order = [*others, *chosen, rank - 1]
         x = cx.keras_order(self.query)
         shape = x.spec.shape
-        moved = x if order == list(range(rank)) else cx.op(
-            f"{{0}}.permute({', '.join(map(str, order))})", x, TensorSpec(tuple(shape[a] for a in order)), KERAS
+        moved = (
+            x
+            if order == list(range(rank))
+            else cx.op(
+                f"{{0}}.permute({', '.join(map(str, order))})", x, TensorSpec(tuple(shape[a] for a in order)), KERAS
+            )
         )
         count = len(others)
         flat = "" if count == 1 else f".flatten(0, {count - 1})"

@@ -116,7 +116,7 @@ class LayerRule:
         """Rewrite a Keras 1/2 spelling of the call (``Convolution2D(32, 3, 3)``) into Keras 3's."""
         return args, kwargs
 
-    def infer(self, layer: Layer, inputs: Any, **call: Any) -> Any:
+    def infer(self, layer: Layer, *inputs: Any, **call: Any) -> Any:
         """Output spec(s) for input spec(s) of the call, in the structure the layer returns."""
         raise NotImplementedError
 
@@ -140,7 +140,7 @@ class LayerRule:
         """The layer's variables in Keras' order, for the given input spec(s)."""
         return ()
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Any, **call: Any) -> Any:
+    def lower(self, cx: Lowering, layer: Layer, *inputs: Any, **call: Any) -> Any:
         """Emit the torch calls on torch-side inputs (same structure as the Keras call); return output Value(s)."""
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, Layer, TensorSpec
-from transpiler.graph.torch import Value, WeightMap, WeightRef
+from transpiler.graph.torch import WeightMap, WeightRef
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
 from transpiler.rules.initializers import initializer
 

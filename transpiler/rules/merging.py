@@ -206,8 +206,8 @@ def _where(cx: Lowering, mask: Value, value: Value, other: Value | str) -> Value
         made: Value = cx.op(f"torch.where({{1}}, {{0}}, {other})", [value, mask], value.spec, KERAS)
         return made
     spec = replace(value.spec, shape=broadcast([value.spec.shape, other.spec.shape]))
-    made = cx.op("torch.where({1}, {0}, {2})", [value, mask, other], spec, KERAS)
-    return made
+    chosen: Value = cx.op("torch.where({1}, {0}, {2})", [value, mask, other], spec, KERAS)
+    return chosen
 
 
 @layer_rule("keras.layers.Concatenate")

@@ -194,7 +194,9 @@ def _clip(cx: Lowering, x: Value, x_min: Any, x_max: Any) -> Value:
     if isinstance(x_min, Value) or isinstance(x_max, Value):
         raise Refusal("KT102", "`clip` with tensors as bounds is not supported")
     if x_min is None or x_max is None:
-        return cx.elementwise(f"{{0}}.clamp(max={literal(x_max)})" if x_min is None else f"{{0}}.clamp(min={literal(x_min)})", x)
+        return cx.elementwise(
+            f"{{0}}.clamp(max={literal(x_max)})" if x_min is None else f"{{0}}.clamp(min={literal(x_min)})", x
+        )
     return cx.elementwise(f"{{0}}.clamp({literal(x_min)}, {literal(x_max)})", x)
 
 

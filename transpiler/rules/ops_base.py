@@ -28,11 +28,11 @@ class Op(OpRule):
         return self.emit(cx, **bind(self.symbol, self.params, node_args, node_kwargs))
 
     def spec(self, **bound: Any) -> Any:
-        """Output spec(s) of the bound call."""
+        """What comes out of the bound call."""
         raise NotImplementedError
 
     def emit(self, cx: Lowering, **bound: Any) -> Any:
-        """Output value(s) of the bound call."""
+        """Write the bound call."""
         raise NotImplementedError
 
 

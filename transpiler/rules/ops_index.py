@@ -10,7 +10,7 @@ from transpiler.graph.keras import TensorSpec
 from transpiler.graph.symbolic import Dim, Expr, is_known, number
 from transpiler.graph.torch import FIRST, KERAS, Value
 from transpiler.rules.layout import literal, normalize_axis
-from transpiler.rules.ops_base import Placer, broadcast, dtype_name, is_tensor, op
+from transpiler.rules.ops_base import Placer, broadcast, dtype_name, is_tensor, list_text, op
 
 if TYPE_CHECKING:
     from transpiler.rules.lowering import Lowering
@@ -105,9 +105,9 @@ def _getitem(cx: Lowering, x: Value, index: Any) -> Value:
     spec = _getitem_spec(x.spec, _spec_key(index))
     items = _items(x.spec.shape, index)
     plain = all(isinstance(item.key, slice) for item in items)
-    if x.features is not None or (x.layout == FIRST and not plain):
-        if not (x.features is not None and items[-1].key == slice(None)):
-            x = cx.keras_order(x)
+    whole_features = x.features is not None and items[-1].key == slice(None)
+    if not whole_features and (x.features is not None or (x.layout == FIRST and not plain)):
+        x = cx.keras_order(x)
     place = Placer(x)
     flipped = [cx.dim(x, item.axis) for item in items if isinstance(item.key, slice) and item.key.step == -1]
     if x.layout == FIRST:
@@ -169,7 +169,7 @@ def _index_text(place: Placer, indices: Any) -> str:
     if isinstance(indices, Value):
         convert = "" if indices.spec.dtype in ("int32", "int64") else ".long()"
         return place.text(indices) + convert
-    return literal(list(indices)).replace("(", "[").replace(")", "]") if not isinstance(indices, int) else literal(indices)
+    return list_text(indices)
 
 
 def _along_spec(x: TensorSpec, indices: TensorSpec, axis: Any) -> TensorSpec:
@@ -224,8 +224,8 @@ def _matmul_spec(x1: TensorSpec, x2: TensorSpec, transpose_a: bool = False, tran
 def _matmul(cx: Lowering, x1: Value, x2: Value, transpose_a: bool, transpose_b: bool) -> Value:
     values = [cx.keras_order(x1), cx.keras_order(x2)]
     spec = _matmul_spec(x1.spec, x2.spec, transpose_a, transpose_b)
-    left, right = ("{%d}%s" % (i, ".transpose(-2, -1)" if t else "") for i, t in enumerate((transpose_a, transpose_b)))
-    value: Value = cx.op(f"{left} @ {right}", values, spec, KERAS, operator=True)
+    left, right = ((".transpose(-2, -1)" if turned else "") for turned in (transpose_a, transpose_b))
+    value: Value = cx.op(f"{{0}}{left} @ {{1}}{right}", values, spec, KERAS, operator=True)
     return value
 
 
@@ -239,10 +239,9 @@ def _dot(cx: Lowering, x1: Value, x2: Value) -> Value:
     if x2.spec.rank < 2:
         raise Refusal("KT102", "`dot` with a vector is not supported")
     spec = _dot_spec(x1.spec, x2.spec)
-    if x2.spec.rank == 2:
-        value: Value = cx.op("{0} @ {1}", values, spec, KERAS, operator=True)
-        return value
-    value = cx.op("torch.tensordot({0}, {1}, dims=([-1], [-2]))", values, spec, KERAS)
+    matrix = x2.spec.rank == 2
+    template = "{0} @ {1}" if matrix else "torch.tensordot({0}, {1}, dims=([-1], [-2]))"
+    value: Value = cx.op(template, values, spec, KERAS, operator=matrix)
     return value
 
 
@@ -327,12 +326,16 @@ def _batch_dot(cx: Lowering, x: Value, y: Value, axes: Any) -> Value:
     return value
 
 
+def _times(dim: Dim, factor: int) -> Dim:
+    return None if dim is None else dim * factor  # type: ignore[return-value]
+
+
 def _unpacked(x: TensorSpec, block_size: int) -> TensorSpec:
     n, h, w, c = x.shape
     if c is None or not is_known(c) or number(c) % block_size**2:
         raise Refusal("KT104", f"`depth_to_space` cannot part {c} channels into blocks of {block_size}")
-    grown = tuple(None if d is None else d * block_size for d in (h, w))
-    return TensorSpec((n, *grown, int(number(c)) // block_size**2), x.dtype)
+    height, width = (_times(d, block_size) for d in (h, w))
+    return TensorSpec((n, height, width, int(number(c)) // block_size**2), x.dtype)
 
 
 @op("depth_to_space", "x, block_size", _unpacked)
@@ -341,7 +344,5 @@ def _depth_to_space(cx: Lowering, x: Value, block_size: int) -> Value:
     x = cx.channels_first(x)
     spec = _unpacked(x.spec, block_size)
     turned = f".unflatten(1, ({block_size**2}, {spec.shape[-1]})).transpose(1, 2).flatten(1, 2)"
-    value: Value = cx.op(
-        f"F.pixel_shuffle({{0}}{turned if spec.shape[-1] != 1 else ''}, {block_size})", x, spec, FIRST
-    )
+    value: Value = cx.op(f"F.pixel_shuffle({{0}}{turned if spec.shape[-1] != 1 else ''}, {block_size})", x, spec, FIRST)
     return value

@@ -82,7 +82,9 @@ def _full_spec(shape: Any, fill_value: Any, dtype: Any) -> TensorSpec:
 def _full(cx: Lowering, shape: Any, fill_value: Any, dtype: Any) -> Value:
     place = Placer()
     spec = _full_spec(shape, fill_value, dtype)
-    template = f"torch.full(({sizes_text(place, shape, anchor(cx))},), {literal(fill_value)}, dtype={torch_dtype(spec.dtype)}"
+    template = (
+        f"torch.full(({sizes_text(place, shape, anchor(cx))},), {literal(fill_value)}, dtype={torch_dtype(spec.dtype)}"
+    )
     value: Value = cx.op(template + f"{_device(cx, place)})", place.values, spec, KERAS)
     return value
 
@@ -111,9 +113,7 @@ def _linspace_spec(start: Any, stop: Any, num: Any, dtype: Any) -> TensorSpec:
 def _linspace(cx: Lowering, start: Any, stop: Any, num: Any, dtype: Any) -> Value:
     place = Placer()
     text = f"torch.linspace({literal(start)}, {literal(stop)}, {literal(num)}"
-    value: Value = cx.op(
-        f"{text}{_device(cx, place)})", place.values, _linspace_spec(start, stop, num, dtype), KERAS
-    )
+    value: Value = cx.op(f"{text}{_device(cx, place)})", place.values, _linspace_spec(start, stop, num, dtype), KERAS)
     return value
 
 

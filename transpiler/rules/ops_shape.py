@@ -127,7 +127,9 @@ def _moved(x: TensorSpec, source: Any, destination: Any) -> TensorSpec:
 @op("moveaxis", "x, source, destination", _moved, layout="keras")
 def _moveaxis(cx: Lowering, x: Value, source: Any, destination: Any) -> Value:
     x = cx.keras_order(x)
-    value: Value = cx.op(f"{{0}}.movedim({int(source)}, {int(destination)})", x, _moved(x.spec, source, destination), KERAS)
+    value: Value = cx.op(
+        f"{{0}}.movedim({int(source)}, {int(destination)})", x, _moved(x.spec, source, destination), KERAS
+    )
     return value
 
 
@@ -246,9 +248,10 @@ def _lengths(x: TensorSpec, cuts: Any, at: int) -> list[Any]:
             raise Refusal("KT201", "the size of an axis that is split must be known")
         if number(size) % count:
             raise Refusal("KT104", f"an axis of size {size} cannot be split into {count} equal parts")
-        return [size // count if not isinstance(size, int) else size // count] * count
-    ends = [0, *[int(c) for c in cuts], size]
-    return [None if b is None else b - a for a, b in zip(ends, ends[1:], strict=False)]
+        return [size // count] * count
+    cuts = [int(c) for c in cuts]
+    last = None if size is None else size - (cuts[-1] if cuts else 0)
+    return [b - a for a, b in zip([0, *cuts], cuts, strict=False)] + [last]
 
 
 @op("split", "x, indices_or_sections, axis=0", _pieces)
@@ -291,7 +294,9 @@ def _tiled(x: TensorSpec, repeats: Any) -> TensorSpec:
     rank = max(len(times), x.rank)
     times = [1] * (rank - len(times)) + times
     shape = [1] * (rank - x.rank) + list(x.shape)
-    return TensorSpec(tuple(None if d is None or is_tensor(n) else d * n for d, n in zip(shape, times, strict=True)), x.dtype)
+    return TensorSpec(
+        tuple(None if d is None or is_tensor(n) else d * n for d, n in zip(shape, times, strict=True)), x.dtype
+    )
 
 
 @op("tile", "x, repeats", _tiled, layout="keras")
@@ -323,7 +328,9 @@ def _repeat(cx: Lowering, x: Value, repeats: Any, axis: Any) -> Value:
 
 def _padded(x: TensorSpec, pad_width: Any, mode: str, constant_values: Any) -> TensorSpec:
     pairs = _pairs(pad_width, x.rank)
-    return TensorSpec(tuple(None if d is None else d + a + b for d, (a, b) in zip(x.shape, pairs, strict=True)), x.dtype)
+    return TensorSpec(
+        tuple(None if d is None else d + a + b for d, (a, b) in zip(x.shape, pairs, strict=True)), x.dtype
+    )
 
 
 def _pairs(pad_width: Any, rank: int) -> list[tuple[Any, Any]]:
@@ -334,7 +341,7 @@ def _pairs(pad_width: Any, rank: int) -> list[tuple[Any, Any]]:
         pairs *= rank
     if len(pairs) != rank:
         raise Refusal("KT103", f"`pad` needs {rank} pairs, not {len(pairs)}")
-    return pairs  # type: ignore[return-value]
+    return pairs
 
 
 @op("pad", "x, pad_width, mode='constant', constant_values=None", _padded)
@@ -368,5 +375,7 @@ def _broadcast_to(x: TensorSpec, shape: Any) -> TensorSpec:
 def _broadcast(cx: Lowering, x: Value, shape: Any) -> Value:
     x = cx.keras_order(x)
     place = Placer(x)
-    value: Value = cx.op(f"{{0}}.expand({sizes_text(place, shape, x)})", place.values, _broadcast_to(x.spec, shape), KERAS)
+    value: Value = cx.op(
+        f"{{0}}.expand({sizes_text(place, shape, x)})", place.values, _broadcast_to(x.spec, shape), KERAS
+    )
     return value

@@ -82,7 +82,9 @@ class Recurrent(LayerRule):
     def infer(self, layer: Layer, inputs: Any, initial_state: Any = None, **call: Any) -> Any:
         sequence = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
         if sequence.rank != 3:
-            raise Refusal("KT104", f"`{layer.symbol}` takes (batch, time, features), not a tensor of rank {sequence.rank}")
+            raise Refusal(
+                "KT104", f"`{layer.symbol}` takes (batch, time, features), not a tensor of rank {sequence.rank}"
+            )
         units = layer.config["units"]
         batch, steps = sequence.shape[0], sequence.shape[1]
         output = TensorSpec((batch, steps, units) if layer.config["return_sequences"] else (batch, units))
@@ -171,7 +173,7 @@ def _plain_name(act: Any) -> str | None:
 
 
 def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: bool, zero_masked: bool) -> Module:
-    cls, helpers = f"nn.{cell.kind}", ()
+    cls, helpers = f"nn.{cell.kind}", tuple[str, ...]()
     extra: dict[str, Any] = {}
     if masked:
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")
@@ -232,9 +234,7 @@ def call_fused(
     return Run(made[0], made[1:])
 
 
-def _stacked(
-    cx: Lowering, cell: Cell, state: Sequence[Value], directions: int, spec: TensorSpec
-) -> list[Value]:
+def _stacked(cx: Lowering, cell: Cell, state: Sequence[Value], directions: int, spec: TensorSpec) -> list[Value]:
     """The initial states as torch takes them: with a leading axis for the directions."""
     if len(state) != cell.states * directions:
         raise Refusal("KT103", f"{cell.states * directions} initial states are needed, not {len(state)}")
@@ -273,9 +273,7 @@ def _own_module(cx: Lowering, cell: Cell, width: Any, suffix: str, zero_masked: 
     )
 
 
-def _run_own(
-    cx: Lowering, module: Module, cell: Cell, x: Value, state: list[Value], mask: Value | None
-) -> Run:
+def _run_own(cx: Lowering, module: Module, cell: Cell, x: Value, state: list[Value], mask: Value | None) -> Run:
     """Call a written-out cell: ``outputs, states`` with states of shape (N, units)."""
     values = [x]
     arguments = "{0}"
@@ -348,5 +346,6 @@ def same_cell(left: dict[str, Any], right: dict[str, Any]) -> bool:
     skipped = {"go_backwards", "seed", "kernel_initializer", "recurrent_initializer", "bias_initializer"}
     keys = left.keys() - skipped
     return left.keys() == right.keys() and all(
-        left[key] is right[key] or (is_known(left[key]) or left[key] is None) and left[key] == right[key] for key in keys
+        left[key] is right[key] or (is_known(left[key]) or left[key] is None) and left[key] == right[key]
+        for key in keys
     )

@@ -24,8 +24,10 @@ object_rule("keras.regularizers.orthogonal_regularizer", "factor=0.01, mode='row
 
 
 def regularizer(value: Any) -> ApiObject | FunctionRef | None:
-    """A regulariser argument (a name, an object, a config dict) as ``L1L2`` or ``OrthogonalRegularizer``; None if it
-    never adds anything."""
+    """A regulariser argument (a name, an object, a config dict) as ``L1L2`` or ``OrthogonalRegularizer``.
+
+    None if it never adds anything.
+    """
     if value is None or isinstance(value, FunctionRef):
         return value
     if isinstance(value, Mapping) and "class_name" in value:

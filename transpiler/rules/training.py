@@ -43,7 +43,8 @@ SCHEDULES = {
     "ExponentialDecay": "initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None",
     "InverseTimeDecay": "initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None",
     "PiecewiseConstantDecay": "boundaries, values, name=None",
-    "PolynomialDecay": "initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name=None",
+    "PolynomialDecay": "initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, "
+    "name=None",
     "CosineDecay": "initial_learning_rate, decay_steps, alpha=0.0, name=None, warmup_target=None, warmup_steps=0",
     "CosineDecayRestarts": "initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name=None",
 }

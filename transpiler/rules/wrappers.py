@@ -133,7 +133,7 @@ def _together(
 ) -> tuple[list[Value], list[Value]]:
     cells = _cells(layer)
     cell = cells[0]
-    cls, helpers = f"nn.{cell.kind}", ()
+    cls, helpers = f"nn.{cell.kind}", tuple[str, ...]()
     extra: dict[str, Any] = {}
     if mask is not None:
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")
@@ -171,7 +171,7 @@ def _merged(cx: Lowering, mode: str | None, forward: Value, backward: Value) -> 
         return [forward, backward]
     spec = forward.spec
     if mode == "concat":
-        spec = TensorSpec((*spec.shape[:-1], 2 * spec.shape[-1]))  # type: ignore[operator]
+        spec = TensorSpec((*spec.shape[:-1], 2 * spec.shape[-1]))  # type: ignore[operator,arg-type]
         return [cx.op("torch.cat([{0}, {1}], dim=-1)", [forward, backward], spec)]
     return [cx.op(_MERGES[mode], [forward, backward], spec, operator=True)]
 
@@ -215,7 +215,10 @@ class TimeDistributed(LayerRule):
         if not isinstance(inner, (Layer, Model)):
             raise Refusal("KT103", "`TimeDistributed` takes a layer or a model")
         if _has_batch_statistics(inner):
-            raise Refusal("KT102", "`TimeDistributed` around BatchNormalization is not supported: each step has its own statistics")
+            raise Refusal(
+                "KT102",
+                "`TimeDistributed` around BatchNormalization is not supported: each step has its own statistics",
+            )
         return config
 
     def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from transpiler.weights.apply import apply_ops
 from transpiler.weights.errors import WeightsError
-from transpiler.weights.match import match
-from transpiler.weights.read import read_file
+from transpiler.weights.isolate import read_apart
 from transpiler.weights.spec import ModelWeights, Source
-from transpiler.weights.store import open_h5
 
 if TYPE_CHECKING:
     import torch
@@ -26,14 +24,7 @@ def convert(path: str | Path, spec: ModelWeights) -> dict[str, Array]:
     """
     if spec.problem is not None:
         raise WeightsError(f"the weights of `{spec.name}` cannot be converted: {spec.problem}")
-    with open_h5(Path(path)) as file:
-        bound = match(read_file(file), spec)
-        read: dict[Source, Array] = {}
-        for entry in spec.entries:
-            for source in entry.sources:
-                if source not in read:
-                    read[source] = bound[source.place][source.variable].read()
-    return _state(spec, read)
+    return _state(spec, read_apart(Path(path), spec))
 
 
 def _state(spec: ModelWeights, read: dict[Source, Array]) -> dict[str, Array]:

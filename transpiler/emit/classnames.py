@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import class_kind
-
 from transpiler.graph.keras import Layer, Model
 from transpiler.template_env import template_directory
 
@@ -65,7 +64,7 @@ def _name_from(text: str) -> str:
 def _helper_names() -> frozenset[str]:
     """What the helper templates define: a model's class must not be called so."""
     texts = [path.read_text(encoding="utf-8") for path in (template_directory() / "helpers").glob("*.jinja")]
-    return frozenset(name for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.M))
+    return frozenset(name for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE))
 
 
 def _camel(word: str) -> str:

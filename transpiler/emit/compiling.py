@@ -144,8 +144,6 @@ class Compiler:
         lines += self._metric_lines(model, compiled, texts, names["metrics"])
         if compiled.config.get("loss_weights") is not None:
             lines.append(f"{names['loss_weights']} = {self._loss_weights(model, compiled, texts)}")
-        if self.places.on_batch(model):
-            lines.append(f"{names['running']} = {{}}")
         return lines
 
     def _criterion(self, action: Action, texts: Mapping[str, str], name: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -101,10 +101,10 @@ def _is_recurrent_default(cls: str, key: str, value: ApiObject) -> bool:
     return name == "Zeros"
 
 
-def plan_init(modules: Iterable[Module], layout: Layout) -> InitPlan:
+def plan_init(modules: list[Module], layout: Layout) -> InitPlan:
     """Decide for every weight whether `init_weights` draws it or a line of `__init__`."""
     plan = InitPlan()
-    explicit: dict[tuple[str, ...], list[str]] = {}
+    explicit: dict[tuple[str, ...], list[tuple[Module, str]]] = {}
     for module in modules:
         if id(module) not in layout.paths:
             continue
@@ -118,17 +118,37 @@ def plan_init(modules: Iterable[Module], layout: Layout) -> InitPlan:
             elif not module.cls.startswith("nn.Lazy"):
                 code = initializer_code(value, _PLACEHOLDER)
                 plan.helpers += [name for name in code.helpers if name not in plan.helpers]
-                explicit.setdefault(code.lines, []).append(f"{layout.expression(module)}.{key}")
-    for code_lines, targets in explicit.items():
-        plan.lines += _explicit_lines(code_lines, targets)
+                explicit.setdefault(code.lines, []).append((module, key))
+    for code_lines, owners in explicit.items():
+        plan.lines += _explicit_lines(code_lines, owners, layout, modules)
     return plan
 
 
-def _explicit_lines(code: tuple[str, ...], targets: list[str]) -> list[str]:
-    """Print lines for each target, or a loop over many."""
-    if len(targets) >= _LOOP_FROM:
-        return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
-    return [_retarget(line, target) for target in targets for line in code]
+def _explicit_lines(
+    code: tuple[str, ...], owners: list[tuple[Module, str]], layout: Layout, modules: list[Module]
+) -> list[str]:
+    """Print lines for each weight, or a loop over many."""
+    targets = [f"{layout.expression(module)}.{key}" for module, key in owners]
+    if len(targets) < _LOOP_FROM:
+        return [_retarget(line, target) for target in targets for line in code]
+    tested = whole_classes(owners, modules)
+    if tested:
+        inner = [_retarget(line, f"module.{owners[0][1]}") for line in code]
+        return [
+            "for module in self.modules():",
+            f"    if isinstance(module, {tested}):",
+            *(f"        {line}" for line in inner),
+        ]
+    return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
+
+
+def whole_classes(owners: Sequence[tuple[Module, str]], modules: list[Module]) -> str:
+    """The class test that finds just these weights among all modules, if there is one; else empty text."""
+    if len({key for _, key in owners}) != 1 or any(m.subgraph or not m.cls.startswith("nn.") for m in modules):
+        return ""
+    classes = sorted({module.cls for module, _ in owners})
+    found = {id(module) for module in modules if module.cls in classes}
+    return tested_classes(classes) if found == {id(module) for module, _ in owners} else ""
 
 
 def _retarget(line: str, target: str) -> str:
@@ -147,16 +167,17 @@ def render_init_weights(kinds: Iterable[str]) -> str:
     recurrent = [cls for cls in _RECURRENT if cls in wanted]
     template = environment().get_template("init_weights.py.jinja")
     return template.render(
-        glorot=_tested([cls for cls in _GLOROT if cls in wanted]),
+        glorot=tested_classes([cls for cls in _GLOROT if cls in wanted]),
         embedding=bool(wanted & set(_EMBEDDING)),
-        recurrent=_tested(recurrent),
+        recurrent=tested_classes(recurrent),
         forget="nn.LSTM" in wanted,
-        frozen=_tested([cls for cls in recurrent if cls != "nn.GRU"]),
+        frozen=tested_classes([cls for cls in recurrent if cls != "nn.GRU"]),
         all_frozen="nn.GRU" not in recurrent,
         only_lstm=recurrent == ["nn.LSTM"],
         lazy=LAZY in wanted,
     )
 
 
-def _tested(classes: list[str]) -> str:
+def tested_classes(classes: list[str]) -> str:
+    """The second argument of ``isinstance``."""
     return classes[0] if len(classes) == 1 else f"({', '.join(classes)})" if classes else ""

@@ -180,9 +180,18 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
     slots = [i for i, part in enumerate(outer.tree.parts) if part is value]
     if len(slots) != 1 or outer.tree.template.count(f"{{{slots[0]}}}") != 1:
         return False
+    if not _comes_first(outer.tree, slots[0]):
+        return False
     if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
         return False
     return outer.kind == RETURN or _belongs(graph, inner, outer)
+
+
+def _comes_first(tree: Tree, slot: int) -> bool:
+    """Whether a slot stands before all nested expressions, so that nesting keeps the order of evaluation."""
+    place = tree.template.index(f"{{{slot}}}")
+    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree)]
+    return all(place < tree.template.index(f"{{{i}}}") for i in nested)
 
 
 def _written_inside(inner: Line, outer: Line) -> bool:

@@ -7,10 +7,9 @@ from typing import Any
 import libcst as cst
 
 from transpiler.emit.plan import USES, method
-from transpiler.graph.keras import Model
 from transpiler.graph.program import Action, Program
 
-KINDS = ("criterion", "optimizer", "metrics", "loss_weights", "running", "scheduler")
+KINDS = ("criterion", "optimizer", "metrics", "loss_weights", "scheduler")
 
 
 def receiver_text(action: Action) -> str:
@@ -28,13 +27,9 @@ class Places:
         self.program = program
         self._actions: dict[int, list[Action]] = {}
         for action in program.actions:
-            if action.model is not None and method(action) in ("compile", "reset_metrics", *USES):
+            if action.model is not None and method(action) in ("compile", *USES):
                 self._actions.setdefault(id(action.model), []).append(action)
         self._names: dict[tuple[str, str], dict[str, str]] = {}
-
-    def on_batch(self, model: Model | None) -> bool:
-        """Whether the program trains or tests ``model`` batch by batch."""
-        return any(method(a).endswith("_on_batch") for a in self._actions.get(id(model), ()))
 
     def names(self, action: Action, receiver: str) -> dict[str, str]:
         """The expressions for criterion, optimizer, … of the action's model."""

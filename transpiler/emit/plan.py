@@ -206,7 +206,6 @@ class Needs:
     validation: bool = False
     fit: frozenset[str] = frozenset()
     evaluate_prints: bool = False
-    running: bool = False
     frozen: bool = False
     activation: bool = False
     tensors: bool = False
@@ -236,8 +235,6 @@ def needs_of(program: Program, logits: Mapping[int, str]) -> Needs:
     needs.validation = bool({"validation_data", "validation_split"} & needs.fit)
     evaluates = [a for a in actions if method(a) == "evaluate"]
     needs.evaluate_prints = any(a.args.get("verbose", "auto") != 0 for a in evaluates)
-    on_batch = {id(a.model) for a in actions if method(a) in ("train_on_batch", "test_on_batch")}
-    needs.running = any(id(a.model) in on_batch for a in (*fits, *evaluates))
     needs.frozen = any(getattr(c, "trainable", None) is not None for c in compiled)
     needs.activation = any(id(a.model) in logits for a in actions if method(a).startswith(("predict", "__call__")))
     return needs

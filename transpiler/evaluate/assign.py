@@ -35,6 +35,8 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
     if isinstance(value, (Tensor, Layer, Model)):
         if value.hint is None:
             value.hint = name
+        if isinstance(value, Model) and value.reference is None:
+            value.reference = name
         return value
     if is_failed(value):
         return value
@@ -93,6 +95,8 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
     if isinstance(receiver, Instance):
         if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
             value.hint = name
+        if isinstance(value, Model) and value.reference is None:
+            value.reference = ev.source(target)
         receiver.attributes[name] = value
     elif isinstance(receiver, ClassValue):
         receiver.attributes[name] = value
@@ -100,7 +104,25 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
         ev.mark_build(target)
         if name != "trainable":
             raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
-        ev.set_trainable(receiver, value, target)
+        ev.set_trainable(receiver, value)
+        if isinstance(receiver, Layer):
+            freeze_layer(ev, receiver)
+
+
+def freeze_layer(ev: Evaluator, layer: Layer) -> None:
+    """A layer that is set (un)trainable by itself says so in its model's class: that must not come too late."""
+    layer.frozen = not layer.trainable
+    for action in ev.program.actions:
+        if action.symbol == "keras.Model.compile" and action.model is not None and layer in all_layers(action.model):
+            raise Refusal("KT105", "changing `trainable` of a layer after its model was compiled is not translated")
+
+
+def all_layers(model: Model) -> list[Layer]:
+    """The layers of a model, those of nested models included."""
+    found: list[Layer] = []
+    for layer in model.layers:
+        found.extend(all_layers(layer) if isinstance(layer, Model) else [layer])
+    return found
 
 
 def _set_item(ev: Evaluator, target: cst.Subscript, value: Any) -> None:

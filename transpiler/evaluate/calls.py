@@ -159,6 +159,7 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
             Creation(result, node, ev.scope.qualified_name, function, ev.inside)
         )
         result.builder = result.builder or function.name
+        result.hint = result.reference = None  # its caller names it
     elif is_build(result):
         ev.mark_build(node)
     return result

@@ -192,7 +192,7 @@ class Evaluator:
         self.program.actions.append(action)
         self.facts.actions.setdefault(id(action.node), []).append(action)
 
-    def set_trainable(self, target: Layer | Model, value: Any, node: cst.CSTNode) -> None:
+    def set_trainable(self, target: Layer | Model, value: Any) -> None:
         """``target.trainable = value``, for a model with all that is in it."""
         flag = bool(require_known(value, "`trainable`"))
         if self.unknown_depth:
@@ -200,7 +200,7 @@ class Evaluator:
         target.trainable = flag
         if isinstance(target, Model):
             for layer in target.layers:
-                self.set_trainable(layer, flag, node)
+                self.set_trainable(layer, flag)
         self.built += 1
 
     def settle(self, model: Model) -> None:

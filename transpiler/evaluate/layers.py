@@ -51,6 +51,7 @@ def make_layer(
         ev.lambda_functions[id(layer)] = bound["function"]
     if "trainable" in common:
         layer.trainable = bool(plain(common["trainable"]))
+        layer.frozen = not layer.trainable
     _check_common(common)
     shape = _input_shape(common, own, config)
     if shape is not None:
@@ -173,7 +174,6 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     made = Node(layer, tuple(args), call_kwargs, ev.origin(node))
     with ev.working_on(node):
         specs = _infer(ev, rule, layer, made)
-    layer.called = True
     result = finish(ev, made, specs, node)
     propagate_mask(ev, rule, layer, made)
     return result

@@ -7,6 +7,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
+from transpiler.evaluate.assign import all_layers
 from transpiler.evaluate.core import (
     Creation,
     Evaluator,
@@ -395,11 +396,19 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     ev.record(made)
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
-            made, values.get("optimizer", "rmsprop"), values.get("loss"), values.get("metrics"), bound
+            made, values.get("optimizer", "rmsprop"), values.get("loss"), values.get("metrics"), bound, _trainable(model)
         )
         made.compiled = ev.compiled[id(model)]
         return None
     return _result(ev, name, model, values, made, node)
+
+
+def _trainable(model: Model) -> frozenset[int] | None:
+    """The layers that a model compiled now trains; None for all."""
+    layers = all_layers(model)
+    if all(layer.trainable for layer in layers):
+        return None
+    return frozenset(id(layer) for layer in layers if layer.trainable)
 
 
 def _argument(ev: Evaluator, value: Any) -> Any:

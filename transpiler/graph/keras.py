@@ -90,7 +90,7 @@ class Layer:
     origin: Origin
     hint: str | None = None  # the variable or attribute that holds the layer
     trainable: bool = True
-    called: bool = False
+    frozen: bool = False  # made or set untrainable by itself, not along with a model
 
 
 @dataclass(eq=False)
@@ -150,6 +150,7 @@ class Model:
     nodes: list[Node] = field(default_factory=list)
     layers: list[Layer | Model] = field(default_factory=list)
     hint: str | None = None  # the variable or attribute by which the source calls it
+    reference: str | None = None  # how the statement that made it names it: `model`, `self.generator`
     builder: str | None = None  # the function whose call made it
     trainable: bool = True
 

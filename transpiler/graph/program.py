@@ -41,6 +41,7 @@ class Compiled:
     loss: Any
     metrics: Any
     config: Mapping[str, Any]
+    trainable: frozenset[int] | None = None
 
 
 @dataclass(eq=False)

@@ -114,6 +114,8 @@ class Dispositions:
             return KEEP
         value = self.facts.values.get(id(node.value))
         targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
+        if self.sets_trainable(node):
+            return KEEP
         if any(id(target) in self.facts.builds for target in targets):
             return DROP
         if id(node.value) in self.facts.creations or isinstance(value, Model):
@@ -123,6 +125,15 @@ class Dispositions:
         if not _calls(node.value) and id(node.value) in self.facts.values:
             return NEUTRAL
         return NEUTRAL if id(node.value) in self.facts.values and not isinstance(value, Opaque) and value is not None else KEEP
+
+    def sets_trainable(self, node: cst.CSTNode) -> bool:
+        """Whether a statement is ``model.trainable = …`` for a model (a layer's flag is part of its description)."""
+        if not isinstance(node, cst.Assign) or len(node.targets) != 1:
+            return False
+        target = node.targets[0].target
+        if not isinstance(target, cst.Attribute) or target.attr.value != "trainable":
+            return False
+        return isinstance(self.facts.values.get(id(target.value)), Model)
 
     def _expression(self, node: cst.Expr) -> str:
         if isinstance(node.value, (cst.SimpleString, cst.ConcatenatedString)):

@@ -170,16 +170,17 @@ def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> d
     found: dict[int, str] = {}
     for node in model.nodes:
         nested = node.target
-        if not isinstance(nested, Model) or nested.hint is None:
+        if not isinstance(nested, Model) or nested.reference is None:
             continue
-        if not any(_vanishes(dispositions, creation) for creation in ev.creations_of(nested)):
-            found[id(memo[id(nested)])] = nested.hint
+        if not _vanishes_with(dispositions, ev.creations_of(nested), ev.creations_of(model)):
+            found[id(memo[id(nested)])] = nested.reference
     return found
 
 
-def _vanishes(dispositions: Dispositions, creation: Creation) -> bool:
-    """Whether the statement that made a model is inside a builder that becomes a class."""
-    return creation.inside is not None and dispositions.function(creation.inside) != "keep"
+def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: list[Creation]) -> bool:
+    """Whether both models are made in the body of one builder function that becomes the outer one's class."""
+    homes = {id(c.inside) for c in outer if c.inside is not None and dispositions.function(c.inside) != "keep"}
+    return any(id(creation.inside) in homes for creation in nested)
 
 
 def _same_class(found: TranslatedModel, wanted: str, rendered: RenderedModel) -> bool:

@@ -187,6 +187,10 @@ class Rewriter:
             return created
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
         new = node.visit(rewriter)
+        if self.dispositions.sets_trainable(node):
+            receiver = new.targets[0].target.value
+            method = cst.Attribute(receiver, cst.Name("requires_grad_"))
+            return cst.Expr(cst.Call(method, [cst.Arg(new.value)]))
         return rewriter.statements if rewriter.statements is not None else new
 
     def _render(self, action: Action, texts: Any, receiver: str) -> Any:

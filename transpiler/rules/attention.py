@@ -78,16 +78,23 @@ class MultiHeadAttention(LayerRule):
         return "pass" if masks is True else "stop"
 
     def weights(self, layer: Layer, inputs: Any) -> tuple[WeightSpec, ...]:
-        """The variables of the four projections, for a query, key and value of one width."""
-        width, config = inputs.shape[-1], layer.config
+        """The variables of the four projections; ``inputs`` are the specs of query, value and maybe key."""
+        given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        query, value = given[0].shape[-1], given[min(1, len(given) - 1)].shape[-1]
+        key = given[2].shape[-1] if len(given) > 2 and given[2].rank == given[0].rank else value
+        config = layer.config
         heads, key_dim, value_dim = config["num_heads"], config["key_dim"], config["value_dim"]
-        out = (config["output_shape"] or (width,))[0]
-        shapes = [(width, heads, key_dim), (width, heads, key_dim), (width, heads, value_dim), (heads, value_dim, out)]
+        shapes: dict[str, tuple[Any, ...]] = {
+            "query": (query, heads, key_dim),
+            "key": (key, heads, key_dim),
+            "value": (value, heads, value_dim),
+            "output": (heads, value_dim, (config["output_shape"] or (query,))[0]),
+        }
         specs = []
-        for shape in shapes:
-            specs.append(WeightSpec("kernel", shape))
+        for name, shape in shapes.items():
+            specs.append(WeightSpec(f"{name}_dense/kernel", shape))
             if config["use_bias"]:
-                specs.append(WeightSpec("bias", shape[1:] if shape is not shapes[-1] else shape[2:]))
+                specs.append(WeightSpec(f"{name}_dense/bias", shape[2:] if name == "output" else shape[1:]))
         return tuple(specs)
 
     def lower(

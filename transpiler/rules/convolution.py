@@ -261,8 +261,8 @@ class _Transpose(_Conv):
         stride, reach = config["strides"][axis], self._reach(config, axis)
         extra = config.get("output_padding")
         if extra is not None:
-            pad = reach // 2 if config["padding"] == "same" else 0
-            return (size - 1) * stride + reach - 2 * pad + extra[axis]
+            shown = reach % 2 if config["padding"] == "same" else reach
+            return (size - 1) * stride + shown + extra[axis]
         if config["padding"] == "same":
             return size * stride
         return size * stride + max(reach - stride, 0)
@@ -292,7 +292,7 @@ class _Transpose(_Conv):
             layer=layer,
             role="deconv",
             weights=kernel_maps(layer, self.rank),
-            **kernel_objects(layer, self._fans(config, channels)),
+            **kernel_objects(layer, None),
             **arguments,
         )
         x = self._called(cx, module, inputs, spec, crop)
@@ -306,12 +306,6 @@ class _Transpose(_Conv):
         full = cx.call(module, x, TensorSpec((spec.shape[0], *sizes, spec.shape[-1]), spec.dtype), FIRST)
         return padded(cx, full, tuple((-a, -b) for a, b in crop))
 
-    @staticmethod
-    def _fans(config: dict[str, Any], channels: Any) -> Any:
-        """Keras counts the fans of a transposed kernel (…, out, in) as if it were (…, in, out)."""
-        field = prod(config["kernel_size"])
-        return None if channels is None else (field * config["filters"], field * channels)
-
     def _torch_padding(self, config: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...], Any]:
         """Torch's ``padding`` and ``output_padding``, and what is cropped after where these cannot say it.
 
@@ -319,29 +313,22 @@ class _Transpose(_Conv):
         halves, the larger one at the end, and fills up with zeros (bias) where reach < s.
         """
         padding, extra, crop = [], [], []
-        given = config.get("output_padding")
         for axis in range(self.rank):
-            reach, stride = self._reach(config, axis), config["strides"][axis]
-            if given is not None:
-                padding.append(reach // 2 if config["padding"] == "same" else 0)
-                extra.append(given[axis])
-                crop.append((0, 0))
-                continue
-            surplus = reach - stride
-            if config["padding"] == "valid" or surplus <= 0:
-                padding.append(0)
-                extra.append(max(-surplus, 0))
-                crop.append((0, 0))
-            elif surplus % 2 == 0:
-                padding.append(surplus // 2)
-                extra.append(0)
-                crop.append((0, 0))
-            else:
-                front = surplus // 2
-                padding.append(front)
-                extra.append(0)
-                crop.append((0, 1))
+            surplus = self._surplus(config, axis)
+            front, odd = divmod(max(surplus, 0), 2)
+            padding.append(front)
+            extra.append(max(-surplus, 0))
+            crop.append((0, odd))
         return tuple(padding), tuple(extra), tuple(crop)
+
+    def _surplus(self, config: dict[str, Any], axis: int) -> int:
+        """How much longer torch's bare output is than Keras': cut in halves if positive, filled at the end if not."""
+        reach, stride = self._reach(config, axis), config["strides"][axis]
+        given = config.get("output_padding")
+        if given is not None:
+            shown: int = given[axis]
+            return (reach - reach % 2 if config["padding"] == "same" else 0) - shown
+        return reach - stride if config["padding"] == "same" else min(reach - stride, 0)
 
 
 _TRANSPOSE = (

@@ -15,7 +15,6 @@ from transpiler.rules.spatial import (
     check_format,
     check_padding,
     check_rank,
-    flat_pads,
     ntuple,
     padded,
     same_pads,
@@ -95,6 +94,8 @@ class _Max(_Pool):
         return self.module_call(cx, layer, x, spec, f"nn.MaxPool{self.rank}d", window, **arguments)
 
     def unknown_size(self, cx: Lowering, layer: Layer, x: Value, spec: TensorSpec) -> Value:
+        if layer.config["pool_size"] == layer.config["strides"] == (2,) * self.rank:
+            return self.module_call(cx, layer, x, spec, f"nn.MaxPool{self.rank}d", 2, ceil_mode=True)
         config = {**layer.config, "kernel_size": layer.config["pool_size"], "dilation_rate": (1,) * self.rank}
         x = run_time_same(cx, x, config, 'float("-inf")')
         return self.pool(cx, layer, x, spec, ((0, 0),) * self.rank)
@@ -112,12 +113,7 @@ class _Average(_Pool):
             return self.module_call(cx, layer, x, spec, cls, window, **arguments)
         if all(p == 0 for p, _ in pads) and self._ceil_fits(x, config, pads):
             return self.module_call(cx, layer, x, spec, cls, window, **arguments, ceil_mode=True)
-        helper = cx.module(
-            "SameAvgPool", config["pool_size"], config["strides"], flat_pads(pads), layer=layer, role="pool",
-            helpers=("same_avg_pool",),
-        )  # fmt: skip
-        result: Value = cx.call(helper, x, spec, FIRST)
-        return result
+        return self.unknown_size(cx, layer, x, spec)
 
     @staticmethod
     def _ceil_fits(x: Value, config: dict[str, Any], pads: Pads) -> bool:
@@ -129,7 +125,14 @@ class _Average(_Pool):
         )
 
     def unknown_size(self, cx: Lowering, layer: Layer, x: Value, spec: TensorSpec) -> Value:
-        raise Refusal("KT201", "average pooling with `same` padding and a stride needs known sizes")
+        config = layer.config
+        if config["pool_size"] == config["strides"] == (2,) * self.rank:
+            return self.module_call(cx, layer, x, spec, f"nn.AvgPool{self.rank}d", 2, ceil_mode=True)
+        module = cx.module(
+            "SameAvgPool", config["pool_size"], config["strides"], layer=layer, role="pool", helpers=("same_avg_pool",)
+        )
+        result: Value = cx.call(module, x, spec, FIRST)
+        return result
 
 
 _WINDOW = "pool_size={size}, strides=None, padding='valid', data_format=None, name=None"

@@ -173,7 +173,8 @@ def _plain_name(act: Any) -> str | None:
 
 
 def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: bool, zero_masked: bool) -> Module:
-    cls, helpers = f"nn.{cell.kind}", tuple[str, ...]()
+    cls = f"nn.{cell.kind}"
+    helpers: tuple[str, ...] = ()
     extra: dict[str, Any] = {}
     if masked:
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")

@@ -60,10 +60,10 @@ class Cell:
     def specs(self, width: Any) -> tuple[WeightSpec, ...]:
         """The variables in Keras' order."""
         wide = self.gates * self.units
-        specs = [WeightSpec("kernel", (width, wide)), WeightSpec("recurrent_kernel", (self.units, wide))]
+        shapes = {"kernel": (width, wide), "recurrent_kernel": (self.units, wide)}
         if self.config["use_bias"]:
-            specs.append(WeightSpec("bias", (2, wide) if self.two_biases else (wide,)))
-        return tuple(specs)
+            shapes["bias"] = (2, wide) if self.two_biases else (wide,)
+        return tuple(WeightSpec("/".join((*self.path, name)), shape) for name, shape in shapes.items())
 
 
 def fused_arguments(cells: Sequence[Cell], width: Any) -> dict[str, Any]:

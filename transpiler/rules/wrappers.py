@@ -133,7 +133,8 @@ def _together(
 ) -> tuple[list[Value], list[Value]]:
     cells = _cells(layer)
     cell = cells[0]
-    cls, helpers = f"nn.{cell.kind}", tuple[str, ...]()
+    cls = f"nn.{cell.kind}"
+    helpers: tuple[str, ...] = ()
     extra: dict[str, Any] = {}
     if mask is not None:
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")

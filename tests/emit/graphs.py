@@ -95,6 +95,8 @@ def interpret(tm: TorchModel, instance: Any, paths: dict[int, str], inputs: list
     scope = {"torch": torch, "F": functional, "nn": nn}
     values: dict[int, Any] = {id(v): x for v, x in zip(tm.inputs, inputs, strict=True)}
     for call in tm.calls:
+        if any(id(v) not in values for v in call.inputs):
+            continue  # after a dead step
         given = [values[id(v)] for v in call.inputs]
         if isinstance(call.target, Module):
             if id(call.target) not in paths:

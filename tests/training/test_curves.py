@@ -37,7 +37,7 @@ def run_keras(source: str, scope: dict[str, Any]) -> tuple[list[Any], dict[str, 
     names = dict(scope)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "compile", noting)
-        exec(compile(source, "original.py", "exec"), names)  # noqa: S102
+        exec(compile(source, "original.py", "exec"), names)
     return taken, names
 
 
@@ -55,10 +55,11 @@ def run_torch(source: str, scope: dict[str, Any], weights: list[Any]) -> dict[st
                 parameter.copy_(torch.tensor(np.asarray(weight).T))
         return model
 
-    code, count = re.subn(r"^model = (\w+\(.*\)\.to\(\w+\))$", r"model = put_weights(\1)", result.code, flags=re.M)
+    made = re.compile(r"^model = (\w+\(.*\)\.to\(\w+\))$", flags=re.MULTILINE)
+    code, count = made.subn(r"model = put_weights(\1)", result.code)
     assert count == 1, result.code
     names = {**scope, "put_weights": put, "__name__": "translated"}
-    exec(compile(code, "translated.py", "exec"), names)  # noqa: S102
+    exec(compile(code, "translated.py", "exec"), names)
     return names
 
 
@@ -121,7 +122,8 @@ predicted = model.predict(x, verbose=0)
 
 
 def program(units: int, activation: str | None, compile_args: str, fit: str = FIT, layer: str = "") -> str:
-    return HEAD + MODEL.format(units=units, activation=activation, layer=layer) + f"model.compile({compile_args})\n" + fit
+    model = MODEL.format(units=units, activation=activation, layer=layer)
+    return f"{HEAD}{model}model.compile({compile_args})\n{fit}"
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -141,7 +143,8 @@ def test_task(task: str, optimizer: str) -> None:
 LOSSES = [
     (2, None, "real", "'mae'"), (1, None, "flat", "'mse'"), (2, None, "positive", "'mape'"),
     (2, "softplus", "positive", "'msle'"), (2, None, "real", "keras.losses.Huber(delta=0.5)"),
-    (2, None, "real", "keras.losses.LogCosh()"), (2, "tanh", "sign", "'hinge'"), (2, "tanh", "multi", "'squared_hinge'"),
+    (2, None, "real", "keras.losses.LogCosh()"),
+    (2, "tanh", "sign", "'hinge'"), (2, "tanh", "multi", "'squared_hinge'"),
     (3, "tanh", "one_hot", "'categorical_hinge'"), (3, "softmax", "proba", "'kl_divergence'"),
     (2, "softplus", "positive", "'poisson'"), (3, None, "real", "keras.losses.CosineSimilarity()"),
     (3, "sigmoid", "multi", "'binary_crossentropy'"),
@@ -161,27 +164,33 @@ def test_loss(units: int, activation: str | None, targets: str, loss: str) -> No
         "index", "column") else f"optimizer='adam', loss={loss}, metrics=['accuracy']"), data(units, targets))
 
 
-@pytest.mark.parametrize(
-    "fit",
-    [
-        "history = model.fit(x, y, batch_size=16, epochs=3, shuffle=False, class_weight={0: 0.5, 1: 2.0},"
-        " validation_split=0.25, verbose=0).history",
-        "history = model.fit(x, y, sample_weight=np.linspace(0, 2, 70), epochs=3, shuffle=False, validation_split=0.2,"
-        " verbose=0).history",
-        "history = model.fit(x[:50], y[:50], epochs=3, shuffle=False, verbose=0,"
-        " validation_data=(x[50:], y[50:], np.linspace(0, 3, 20))).history",
-        "history = model.fit(x, y, epochs=5, initial_epoch=2, shuffle=False, verbose=0).history",
-        "history = {}\nsteps = [model.train_on_batch(x[i:i + 20], y[i:i + 20]) for i in range(0, 60, 20)]\n"
-        "score = model.evaluate(x, y, verbose=0)\n"
-        "steps += [model.train_on_batch(x[i:i + 20], y[i:i + 20]) for i in range(0, 60, 20)]\n"
-        "steps.append(model.test_on_batch(x, y))",
-    ],
-)
+TAIL = "shuffle=False, verbose=0).history"
+BATCHES = """
+history = {}
+steps = [model.train_on_batch(x[i:i + 20], y[i:i + 20]) for i in range(0, 60, 20)]
+score = model.evaluate(x, y, verbose=0)
+steps += [model.train_on_batch(x[i:i + 20], y[i:i + 20]) for i in range(0, 60, 20)]
+steps.append(model.test_on_batch(x, y))
+steps.append(model.train_on_batch(x, y, class_weight={0: 0.5, 1: 3.0}))
+"""
+FITS = {
+    "class_weight": f"history = model.fit(x, y, batch_size=16, epochs=3, class_weight={{0: 0.5, 1: 2.0}},"
+    f" validation_split=0.25, {TAIL}",
+    "sample_weight": f"history = model.fit(x, y, sample_weight=np.linspace(0, 2, 70), epochs=3, validation_split=0.2,"
+    f" {TAIL}",
+    "validation_weight": "history = model.fit(x[:50], y[:50], epochs=3,"
+    f" validation_data=(x[50:], y[50:], np.linspace(0, 3, 20)), {TAIL}",
+    "initial_epoch": f"history = model.fit(x, y, epochs=5, initial_epoch=2, {TAIL}",
+    "batches": BATCHES,
+}
+
+
+@pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("task", ["binary", "sparse"])
 def test_fit_options(fit: str, task: str) -> None:
     units, activation, targets, loss = TASKS[task]
     args = f"optimizer='adam', loss={loss}, metrics=['accuracy']"
-    compare(program(units, activation, args, fit + "\n"), data(units, targets))
+    compare(program(units, activation, args, FITS[fit] + "\n"), data(units, targets))
 
 
 def test_regularised_loss_is_reported() -> None:

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def sequential():
-    layers = [keras.Input((8, 8, 3)), kl.Conv2D(4, 3), kl.BatchNormalization(), kl.Conv2D(4, 3), kl.BatchNormalization()]
-    return keras.Sequential([*layers, kl.Flatten(), kl.Dropout(0.5), kl.Dense(6), kl.Dense(6, name="head")])
+    layers = [kl.Conv2D(4, 3), kl.BatchNormalization(), kl.Conv2D(4, 3), kl.BatchNormalization()]
+    head = [kl.Flatten(), kl.Dropout(0.5), kl.Dense(6), kl.Dense(6, name="head")]
+    return keras.Sequential([keras.Input((8, 8, 3)), *layers, *head])
 
 
 def functional():

@@ -151,7 +151,9 @@ class Arrays:
         count = len(model.output_tensors())
         first = [self.output_first(model, index) for index in range(count)]
         if isinstance(model.outputs, Mapping):
-            raise Refusal("KT302", "predictions of a model with a dict of outputs are not translated")
+            if any(first) or count == 1:
+                raise Refusal("KT302", "predictions of images, or of one output, in a dict are not translated")
+            return f"dict(zip({tuple(model.outputs)!r}, {text}))"
         if not any(first):
             return text
         use = self.helpers.use("channels_last")

@@ -47,8 +47,13 @@ class Layout:
 
     def expression(self, module: Module) -> str:
         """The module as an expression: ``self.net[0]``."""
-        head, *rest = self.paths[id(module)].split(".")
-        return f"self.{head}" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
+        return f"self.{item_access(self.paths[id(module)])}"
+
+
+def item_access(path: str) -> str:
+    """A state-dict prefix as Python reads it: ``net.0`` → ``net[0]``."""
+    head, *rest = path.split(".")
+    return head + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
 
 
 class Planner:

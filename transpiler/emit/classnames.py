@@ -41,7 +41,8 @@ def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> s
     """A class name for a model: from its variable or builder, its ``name=``, the file, or what it consists of."""
     stem = re.sub(r"\.(py|ipynb)$", "", re.split(r"[/\\]", filename)[-1])
     hint = (model.hint or "").rpartition(".")[2]
-    sources = [model.builder or "", hint, model.name if model.explicit_name else "", "" if stem.startswith("<") else stem]
+    given = model.name if model.explicit_name else ""
+    sources = [model.builder or "", hint, given, "" if stem.startswith("<") else stem]
     for text in sources:
         name = _name_from(text)
         if name:
@@ -50,8 +51,7 @@ def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> s
 
 
 def _name_from(text: str) -> str:
-    words = [word for word in _split(text) if word not in _FILLERS and word not in _VERBS]
-    words = [word for word in words if not re.fullmatch(r"\d+|keras\d+|tf\d+|v\d+", word)]
+    words = [word for word in _split(text) if word.rstrip("0123456789") not in (*_FILLERS, *_VERBS, "")]
     if not words or all(len(word) == 1 for word in words):
         return ""
     name = "".join(_camel(word) for word in words)
@@ -79,8 +79,8 @@ def _camel(word: str) -> str:
 def _split(text: str) -> list[str]:
     """Lower-case words of a snake- or camel-case name: ``mnist_cnn``, ``buildUNet``, ``U-Net``."""
     text = re.sub(r"[^0-9A-Za-z]+", "_", text)
-    text = re.sub(r"\b(build_|get_|create_|make_)?[uU]_?[nN]et", lambda m: f"{m[1] or ''}unet", text)
-    text = re.sub(r"(?i)res_?net", "resnet", text)
+    text = re.sub(r"U_?Net|(?<![A-Za-z])[uU]_?[nN]et", "_unet", text)
+    text = re.sub(r"Res_?[Nn]et|(?<![A-Za-z])res_?net", "_resnet", text)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     text = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
     return [word for word in text.lower().split("_") if word]

@@ -174,8 +174,8 @@ class _ValueNamer:
         )
 
     def _is_added(self, value: Value) -> bool:
-        line = self.lines[self.last[id(value)]]
-        return line.tree.operator and "+" in line.tree.template or "torch.add(" in line.tree.template
+        tree = self.lines[self.last[id(value)]].tree.reader_of(value)
+        return tree is not None and tree.operator and " + " in tree.template
 
     # -- second pass: what is free ----------------------------------------------------------------------------------
     def _allocate(self, wishes: dict[int, str]) -> dict[int, str]:

@@ -53,6 +53,8 @@ _IMPORTS = {
     r"\bF\.": "from torch.nn import functional as F", r"\bpartial\(": "from functools import partial",
     r"\bArrayLike\b": "from numpy.typing import ArrayLike", r"\bAny\b": "from typing import Any",
     r"\bPath\b": "from pathlib import Path",
+    **{rf"\b{name}\b": f"from torch.nn.utils.rnn import {name}"
+       for name in ("PackedSequence", "pack_padded_sequence", "pad_packed_sequence")},
     **{rf"\b{name}\b": f"from collections.abc import {name}"
        for name in ("Callable", "Iterable", "Mapping", "Sequence")},
     **{rf"\b{name}\b": f"from torch.utils.data import {name}"

@@ -19,6 +19,7 @@ RETURN = "return"
 _DEEPEST = 4
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
+_BINARY = re.compile(r"(?:\{\d+\}|[\w.]+) ([-+*/]) (?:\{\d+\}|[\w.]+)")
 _SLOT = re.compile(r"\{(\d+)\}")
 GENERIC = frozenset(
     """
@@ -50,6 +51,14 @@ class Tree:
             else:
                 yield part
 
+    def reader_of(self, value: Value) -> Tree | None:
+        """The innermost expression that reads ``value`` itself."""
+        for part in self.parts:
+            found = part.reader_of(value) if isinstance(part, Tree) else None
+            if part is value or found is not None:
+                return found or self
+        return None
+
     def text(self, names: Mapping[int, str]) -> str:
         """Print it with the names of its values."""
 
@@ -58,9 +67,18 @@ class Tree:
             if not isinstance(part, Tree):
                 return names[id(part)]
             inner = part.text(names)
-            return f"({inner})" if part.operator and not _enclosed(self.template, match) else inner
+            bare = not part.operator or _enclosed(self.template, match) or _binds(part.template, self.template, match)
+            return inner if bare else f"({inner})"
 
         return _SLOT.sub(fill, self.template)
+
+
+def _binds(inner: str, outer: str, match: re.Match[str]) -> bool:
+    """Whether an operator inside another needs no brackets: ``a * b + c``, ``a + b + c``."""
+    first, second = _BINARY.fullmatch(inner), _BINARY.fullmatch(outer)
+    if first is None or second is None or second[1] not in "+-":
+        return False
+    return first[1] in "*/" or match.start() == 0
 
 
 def _enclosed(template: str, match: re.Match[str]) -> bool:
@@ -156,7 +174,7 @@ def _return_line(graph: Graph) -> Line:
         return f"{{{len(values) - 1}}}"
 
     template = structure_text(structure, slot, bare=True)
-    return Line(Tree(template, tuple(values)), (), RETURN)
+    return Line(Tree(template, tuple(values), size=0), (), RETURN)
 
 
 # -- nesting ----------------------------------------------------------------------------------------------------------
@@ -182,9 +200,11 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
         return False
     if not _comes_first(outer.tree, slots[0]):
         return False
+    if outer.kind == RETURN:
+        return True
     if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
         return False
-    return outer.kind == RETURN or _belongs(graph, inner, outer)
+    return _belongs(graph, inner, outer)
 
 
 def _comes_first(tree: Tree, slot: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from transpiler.emit.attributes import Attribute, Planner, module_code
+from transpiler.emit.attributes import Attribute, Planner, item_access, module_code
 from transpiler.emit.describe import describe
 from transpiler.emit.forward import comment_text, render_forward
 from transpiler.emit.graph import Graph, analyse
@@ -196,6 +196,17 @@ class _Renderer:
         return [f"Expects {noun} in channels-first layout, {' and '.join(f'``{shape}``' for shape in shapes)}."]
 
 
+def shared_instances(tm: TorchModel, owner: TorchModel, paths: Mapping[int, str], name: str) -> dict[int, str]:
+    """The modules of ``tm`` that another model has too, for :attr:`EmitOptions.instances`.
+
+    ``paths`` are the owner's; ``name`` is the expression that the source has for the owner (``autoencoder``).
+    """
+    known = {(id(m.layer), m.suffix): f"{name}.{item_access(paths[id(m)])}" for m in owner.modules() if m.layer}
+    known |= {(id(m.subgraph), ""): f"{name}.{item_access(paths[id(m)])}" for m in owner.modules() if m.subgraph}
+    keys = ((id(m), (id(m.layer or m.subgraph), m.suffix)) for m in tm.modules())
+    return {module: known[key] for module, key in keys if key in known}
+
+
 def _shape_text(value: Value) -> str:
     """A channels-first shape: ``(N, 1, 28, 28)``, letters for sizes that are free."""
     _, *spatial, channels = value.spec.shape
@@ -214,7 +225,7 @@ def _attribute_lines(attribute: Attribute) -> list[str]:
     comments = [comment_text(text) for text in attribute.comments]
     if not attribute.children:
         return [*comments, f"self.{attribute.name} = {attribute.code}"]
-    lines = [f"self.{attribute.name} = nn.Sequential("]
+    lines = [*comments, f"self.{attribute.name} = nn.Sequential("]
     for code, own_comments in attribute.children:
         lines += [f"    {comment_text(text)}" for text in own_comments]
         lines.append(f"    {code},")

@@ -54,7 +54,9 @@ def has_option(model: Model, ending: str) -> bool:
 
 
 def output_names(model: Model) -> list[str]:
-    """Keras' names of the outputs: the layers that made them."""
+    """Keras' names of the outputs: the keys of a dict, else the layers that made them."""
+    if isinstance(model.outputs, Mapping):
+        return list(model.outputs)
     names: list[str] = []
     for tensor in model.output_tensors():
         target = tensor.node.target if tensor.node is not None else None

@@ -125,12 +125,7 @@ class TrainingEmitter:
                      "sample_weight", "initial_epoch", "verbose"):  # fmt: skip
             if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
                 shown.append(f"{name}={texts[name]}")
-        return f"<fit>({', '.join([*shown, *self._running(action, receiver)])})"
-
-    def _running(self, action: Action, receiver: str) -> list[str]:
-        if not self.needs.running or not self.places.on_batch(action.model):
-            return []
-        return [f"running={self.places.names(action, receiver)['running']}"]
+        return f"<fit>({', '.join(shown)})"
 
     def _check_weights(self, action: Action) -> None:
         weighted = action.args.get("class_weight") is not None or action.args.get("sample_weight") is not None
@@ -160,7 +155,7 @@ class TrainingEmitter:
         verbose = action.args.get("verbose", "auto")
         if self.needs.evaluate_prints and verbose != 0:
             shown.append(f"verbose={'1' if verbose == 'auto' else texts['verbose']}")
-        return self._values(action, f"<evaluate>({', '.join([*shown, *self._running(action, receiver)])})")
+        return self._values(action, f"<evaluate>({', '.join(shown)})")
 
     def _values(self, action: Action, call: str) -> str:
         """The logs of ``call`` as Keras returns them: a number, a list, or a dict."""
@@ -173,13 +168,15 @@ class TrainingEmitter:
 
     def on_batch(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``train_on_batch`` and ``test_on_batch``."""
-        _refuse(action, "class_weight", reset_metrics=False)
+        _refuse(action, reset_metrics=True)
         self._check_weights(action)
         head, more = self._common(action, receiver, texts)
         names = self.places.names(action, receiver)
-        shown = [*head, *([names["optimizer"]] if method(action) == "train_on_batch" else []), names["running"], *more]
-        if "sample_weight" in texts and action.args.get("sample_weight") is not None:
+        shown = [*head, *([names["optimizer"]] if method(action) == "train_on_batch" else []), *more]
+        if action.args.get("sample_weight") is not None:
             shown.append(f"sample_weight={texts['sample_weight']}")
+        elif action.args.get("class_weight") is not None:
+            shown.append(f"sample_weight=<class_weights>({texts['y']}, {texts['class_weight']})")
         return self._values(action, f"<{method(action)}>({', '.join(shown)})")
 
     # -- inference --------------------------------------------------------------------------------------------------
@@ -258,11 +255,9 @@ class TrainingEmitter:
             raise Refusal("KT302", "`set_weights` is translated only together with `get_weights`")
         return f"{receiver}.load_state_dict({texts['weights']})"
 
-    def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> str:
-        """``reset_metrics``: the running means of single batches."""
-        if not self.places.on_batch(action.model):
-            raise Refusal("KT302", "`reset_metrics` is translated for training on single batches only")
-        return f"{self.places.names(action, receiver)['running']}.clear()"
+    def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
+        """``reset_metrics``: no mean outlives a call, here as in Keras, so nothing is left to do."""
+        return []
 
 
 def _refuse(action: Action, *names: str, **defaults: Any) -> None:

@@ -14,7 +14,7 @@ from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor,
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.data import FUNCTIONS, infer_function
-from transpiler.rules.names import MERGE_FUNCTIONS
+from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import op_call
 
 
@@ -35,6 +35,8 @@ def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], 
     if name in MERGE_FUNCTIONS:
         layer = make_layer(ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node)
         return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
+    if name in KERAS1_CLASSES:
+        return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
     if name in OBJECTS:

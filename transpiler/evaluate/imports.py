@@ -7,7 +7,7 @@ import libcst as cst
 from transpiler.evaluate.core import Evaluator
 from transpiler.evaluate.values import Opaque, Symbol
 from transpiler.rules.base import LAYERS, OBJECTS
-from transpiler.rules.names import MERGE_FUNCTIONS, canonical
+from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS, canonical
 
 
 def dotted(node: cst.BaseExpression | None) -> str:
@@ -51,7 +51,7 @@ def import_from(ev: Evaluator, node: cst.ImportFrom) -> None:
 def star_names(module: str) -> dict[str, Symbol]:
     """The names that ``from module import *`` binds, as far as the rules know them."""
     prefix = canonical(module)
-    known = {*LAYERS, *OBJECTS, *MERGE_FUNCTIONS, "keras.Input", "keras.Model", "keras.Sequential"}
+    known = {*LAYERS, *OBJECTS, *MERGE_FUNCTIONS, *KERAS1_CLASSES, "keras.Input", "keras.Model", "keras.Sequential"}
     names: dict[str, Symbol] = {}
     for symbol in known:
         owner, _, leaf = symbol.rpartition(".")

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.emit.helpers import imports_of
 from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.models import Translation
@@ -41,6 +42,7 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     header = "".join(module_header(ev.module))
     text = header + "".join(before)
     imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports
+    imports |= imports_of(helpers)
     lines = merge_imports({line for line in imports if _used(line, text + body)}, text)
     return _drop_unused(ev, text + "".join(f"{line}\n" for line in lines) + body + "".join(_footer(ev.module)))
 

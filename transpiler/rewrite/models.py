@@ -13,7 +13,7 @@ from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
 from transpiler.graph.keras import Layer, Model, walk_tensors
 from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
-from transpiler.graph.torch import FIRST, TorchModel
+from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
 from transpiler.result import ModelSummary
 from transpiler.rewrite.disposition import Dispositions
@@ -152,7 +152,8 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
     taken = {found.class_name for found in translation.models.values()}
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
     wanted = class_name_for(model, filename)
-    emit = EmitOptions(instances=_instances(ev, model, memo))
+    instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
+    emit = EmitOptions(instances=instances)
     rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
     for found in translation.models.values():
         if _same_class(found, wanted, rendered):
@@ -175,6 +176,36 @@ def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> d
         if not _vanishes_with(dispositions, ev.creations_of(nested), ev.creations_of(model)):
             found[id(memo[id(nested)])] = nested.reference
     return found
+
+
+def _shared_modules(model: Model, torch_model: TorchModel, translation: Translation) -> dict[int, str]:
+    """Modules of layers that an earlier model holds already: they are handed in, so that both share the weights."""
+    found: dict[int, str] = {}
+    for module in torch_model.modules():
+        if module.layer is None or not module.weights:
+            continue
+        for other in translation.models.values():
+            owned = _module_of(other, module)
+            if owned is None:
+                continue
+            if other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
+                raise Refusal("KT105", f"sharing the layer `{module.layer.name}` between these models is not translated")
+            found[id(module)] = other.model.reference + _access(other.rendered.paths[id(owned)])
+            break
+    return found
+
+
+def _module_of(owner: TranslatedModel, module: Module) -> Module | None:
+    """The module of ``owner`` for the same layer."""
+    for own in owner.torch.modules():
+        if own.layer is module.layer and own.suffix == module.suffix:
+            return own
+    return None
+
+
+def _access(path: str) -> str:
+    """``features.0`` → ``.features[0]``."""
+    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
 
 
 def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: list[Creation]) -> bool:

@@ -149,7 +149,8 @@ def _along(cx: Lowering, name: str, x: Value, axis: int) -> Value:
     if name == "glu":
         x = cx.keras_order(x) if is_featured(x) else x
         return _emit_along(cx, name, x, axis, activated_spec("glu", x.spec))
-    if name == "softmax" and cx.leaves_out(_text(cx, _AXIS_FORMS[name].template, x, axis)):
+    leaving = Value(x.spec, cx.output_layout(x))  # the loss sees what leaves the model
+    if name == "softmax" and cx.leaves_out(_text(cx, _AXIS_FORMS[name].template, leaving, axis)):
         return x
     return _emit_along(cx, name, x, axis, x.spec)
 
@@ -161,8 +162,9 @@ def _text(cx: Lowering, text: str, x: Value, axis: int) -> str:
 
 def _emit_along(cx: Lowering, name: str, x: Value, axis: int, spec: TensorSpec) -> Value:
     form = _AXIS_FORMS[name]
-    module = _text(cx, form.module or "", x, axis)
-    value: Value = cx.op(_text(cx, form.template, x, axis), x, spec, x.layout, x.features, module_form=module)
+    module = None if form.module is None else _text(cx, form.module, x, axis)
+    text = _text(cx, form.template, x, axis)
+    value: Value = cx.op(text, x, spec, x.layout, x.features, module_form=module, helpers=form.helpers)
     return value
 
 
@@ -198,7 +200,8 @@ class ReLU(_ActivationLayer):
     )
 
     def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
-        form = relu_form(layer.config["negative_slope"] or 0.0, layer.config["max_value"], layer.config["threshold"] or 0.0)
+        config = layer.config
+        form = relu_form(config["negative_slope"] or 0.0, config["max_value"], config["threshold"] or 0.0)
         return cx.elementwise(form.template, inputs, form.module, form.operator)
 
 

@@ -55,7 +55,7 @@ def legacy_kernel(args: tuple[Any, ...], kwargs: dict[str, Any], rank: int, firs
     if "nb_row" in kwargs and "nb_col" in kwargs:
         kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col"))
     sizes = args[first : first + rank]
-    keras1 = bool({"border_mode", "subsample", "nb_filter", "W_regularizer", "init", "dim_ordering", "bias"} & set(kwargs))
+    keras1 = kwargs.pop("keras1", False) or bool({"border_mode", "subsample", "nb_filter", "W_regularizer", "init", "dim_ordering", "bias"} & set(kwargs))
     ints = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
     if rank > 1 and len(sizes) == rank and ints and (keras1 or len(args) > first + rank):
         args = (*args[:first], tuple(sizes), *args[first + rank :])
@@ -124,19 +124,10 @@ class _Conv(LayerRule):
             layer=layer,
             role="conv",
             weights=kernel_maps(layer, self.rank),
-            **kernel_objects(layer, fans(config, channels)),
+            **kernel_objects(layer, None),
             **window_arguments(config, padding),
         )
         return cx.activation(config["activation"], cx.call(module, x, spec, FIRST))
-
-
-def fans(config: dict[str, Any], channels: Any) -> Any:
-    """Fan in and fan out as Keras counts them for a kernel."""
-    field = prod(config["kernel_size"])
-    if channels is None:
-        return None
-    per_group = channels // config.get("groups", 1) if config.get("groups", 1) != 1 else channels
-    return (field * per_group, field * config["filters"])
 
 
 def window_arguments(config: dict[str, Any], padding: Any) -> dict[str, Any]:

@@ -81,16 +81,14 @@ class Dense(LayerRule):
             ops += (WeightOp("permute_features", (1, feature_shape(x.features))),)
         keys = (("kernel", "weight"), ("bias", "bias")) if config["use_bias"] else (("kernel", "weight"),)
         maps = [WeightMap("weight", (WeightRef(layer, "kernel"),), ops)]
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = settings(config, *keys)
         if config["use_bias"]:
             maps.append(WeightMap("bias", (WeightRef(layer, "bias"),)))
         else:
             extra["bias"] = False
         width, units = x.spec.shape[-1], config["units"]
         cls, sizes = ("nn.LazyLinear", (units,)) if width is None else ("nn.Linear", (width, units))
-        module = cx.module(
-            cls, *sizes, layer=layer, role="fc", weights=tuple(maps), **settings(config, *keys), **extra
-        )
+        module = cx.module(cls, *sizes, layer=layer, role="fc", weights=tuple(maps), **extra)
         value: Value = cx.call(module, x, TensorSpec((*x.spec.shape[:-1], units)))
         return cx.activation(config["activation"], value)
 
@@ -227,8 +225,9 @@ class Reshape(LayerRule):
             flattened: Value = cx.op("torch.flatten({0}, 1)", x, spec, KERAS, module_form="nn.Flatten()")
             return flattened
         text = _shape_text(shape, layer.config["target_shape"])
-        value: Value = cx.op(f"{{0}}.reshape(-1, {text})" if _countable(text) else f"{{0}}.reshape({{0}}.shape[0], {text})",
-                             x, spec, KERAS, module_form=_unflatten(x, text))  # fmt: skip
+        batch = "-1" if _countable(text) else "{0}.shape[0]"
+        form = _unflatten(x, text)
+        value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, KERAS, module_form=form)
         return value
 
 

@@ -53,7 +53,10 @@ _IMAGES: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], str]] = {
     "cifar100": (50000, 10000, (32, 32, 3), (1,), "int64"),
 }
 _TABLES = {"boston_housing": (506, 13), "california_housing": (20640, 8)}
-_TABLE_DTYPES: dict[str, tuple[str | None, str | None]] = {"boston_housing": ("float64", "float64"), "california_housing": (None, None)}
+_TABLE_DTYPES: dict[str, tuple[str | None, str | None]] = {
+    "boston_housing": ("float64", "float64"),
+    "california_housing": (None, None),
+}
 
 
 def infer_function(symbol: str, args: Mapping[str, Any]) -> Any:

@@ -20,6 +20,7 @@ _CARRIERS = frozenset(
     )
 )  # fmt: skip
 _TAKERS = _CARRIERS | {"keras.layers.Dense"}
+_WEIGHTED = frozenset(("keras.layers.Dense", "keras.layers.BatchNormalization"))
 
 
 class Flow:
@@ -45,7 +46,11 @@ class Flow:
         """Whether a rule accepts a flattened tensor that lies in C,H,W order."""
         if isinstance(rule, OpRule) or layer is None:
             return isinstance(rule, OpRule) and rule.layout == "any" and _is_elementwise(rule)
-        return rule.symbol in _TAKERS
+        return rule.symbol in _TAKERS and not (rule.symbol in _WEIGHTED and self._shared(layer))
+
+    def _shared(self, layer: Layer) -> bool:
+        """Whether a layer is called more than once here: its weights then serve one order of features only, Keras'."""
+        return sum(node.target is layer for node in self.nodes) > 1
 
     # -- where tensors go -------------------------------------------------------------------------------------------
     def enters_first(self, tensor: Tensor) -> bool:
@@ -90,6 +95,8 @@ class Flow:
 
     def _absorbs(self, node: Node) -> bool:
         if node.body is not None or not isinstance(node.target, Layer):
+            return False
+        if node.target.symbol in _WEIGHTED and self._shared(node.target):
             return False
         if node.target.symbol == "keras.layers.Dense":
             return True

@@ -57,6 +57,7 @@ _SCALING = {
 
 # Two initialisers of our own, for weights that Keras does not have as such.
 FORGET_BIAS = _PREFIX + "_ForgetBias"  # config: units, gates, initializer
+FROZEN = _PREFIX + "_Frozen"  # a weight that torch has and Keras has not: as torch makes it, and never trained
 FROZEN_ZEROS = _PREFIX + "_FrozenZeros"  # a bias that torch has and Keras has not: zero and never trained
 
 
@@ -81,7 +82,7 @@ def initializer(value: Any, fans: tuple[Scalar, Scalar] | None = None) -> ApiObj
         value = ApiObject(_PREFIX + value)
     if not isinstance(value, ApiObject):
         raise Refusal("KT102", f"`{value!r}` is not an initialiser that is known here")
-    if value.symbol in (FORGET_BIAS, FROZEN_ZEROS):
+    if value.symbol in (FORGET_BIAS, FROZEN, FROZEN_ZEROS):
         return value
     cls = _CLASS_OF.get(value.symbol.rpartition(".")[2])
     if cls is None:
@@ -91,6 +92,11 @@ def initializer(value: Any, fans: tuple[Scalar, Scalar] | None = None) -> ApiObj
     if fans is not None:
         config["fans"] = fans
     return ApiObject(symbol, config)
+
+
+def frozen() -> ApiObject:
+    """The initialiser of a weight that Keras does not have and that is right as torch makes it."""
+    return ApiObject(FROZEN, {})
 
 
 def frozen_zeros() -> ApiObject:
@@ -107,6 +113,8 @@ def initializer_code(obj: ApiObject | FunctionRef, target: str) -> InitCode:
     """The lines that fill the parameter named by the expression ``target`` as ``obj`` would in Keras."""
     if isinstance(obj, FunctionRef):
         raise Refusal("KT102", f"the initialiser `{obj.name}` is a function of the program's own")
+    if obj.symbol == FROZEN:
+        return InitCode((f"{target}.requires_grad_(False)",))
     if obj.symbol == FROZEN_ZEROS:
         return InitCode((f"nn.init.zeros_({target}).requires_grad_(False)",))
     if obj.symbol == FORGET_BIAS:

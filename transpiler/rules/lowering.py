@@ -24,12 +24,13 @@ class LowerOptions:
     """How to lower.
 
     ``drop_in``: inputs and outputs in Keras order. ``logits``: ids of models whose last activation is left out.
-    ``exact_statistics``: batch normalisation keeps Keras' biased running variance (a helper class), torch's else.
+    ``exact_statistics``: batch normalisation keeps Keras' biased running variance (by a helper class); otherwise
+    torch's unbiased one.
     """
 
     drop_in: bool = False
     logits: frozenset[int] = frozenset()
-    exact_statistics: bool = True
+    exact_statistics: bool = False
 
 
 def lower(model: Model, options: LowerOptions | None = None, memo: dict[int, TorchModel] | None = None) -> TorchModel:
@@ -201,9 +202,9 @@ class Lowering:
         values = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
         several = isinstance(spec, (list, tuple))
         outputs = tuple(Value(s, layout, features) for s in (spec if several else [spec]))
-        self._calls.append(
-            Call(module, values, outputs, self.origin, False, module_form, self._layer, unpack=unpack, arguments=arguments)
-        )
+        call = Call(module, values, outputs, self.origin, module_form=module_form, layer=self._layer)
+        call.unpack, call.arguments = unpack, arguments
+        self._calls.append(call)
         return list(outputs) if several else outputs[0]
 
     def op(
@@ -217,7 +218,7 @@ class Lowering:
         module_form: str | None = None,
         helpers: tuple[str, ...] = (),
     ) -> Any:
-        """Emit an expression over the inputs. Without ``layout`` a result of the first input's rank keeps its layout."""
+        """Emit an expression. Without ``layout`` a result of the first input's rank keeps that input's layout."""
         values = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
         several = isinstance(spec, (list, tuple))
         outputs = tuple(
@@ -393,7 +394,11 @@ def _kept_layout(values: Sequence[Value], spec: TensorSpec) -> str:
 
 
 def _same_arguments(left: Module, right: Module) -> bool:
-    return repr((left.args, sorted(left.kwargs.items()))) == repr((right.args, sorted(right.kwargs.items())))
+    """Whether two modules are made alike; sizes count by their value, however the source spells them."""
+    if len(left.args) != len(right.args) or left.kwargs.keys() != right.kwargs.keys():
+        return False
+    pairs = [*zip(left.args, right.args, strict=True), *((left.kwargs[key], right.kwargs[key]) for key in left.kwargs)]
+    return all(mine is other or mine == other for mine, other in pairs)
 
 
 def _live_calls(calls: list[Call], outputs: list[Value]) -> list[Call]:

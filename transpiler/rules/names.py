@@ -34,8 +34,7 @@ _MODULES = {
 _MODULE_OF = {old: new for new, olds in _MODULES.items() for old in olds}
 
 _RENAMED = {
-    "keras.layers.Convolution1D": "keras.layers.Conv1D", "keras.layers.Convolution2D": "keras.layers.Conv2D",
-    "keras.layers.Convolution3D": "keras.layers.Conv3D",
+    "keras.layers.Convolution1D": "keras.layers.Conv1D",
     "keras.layers.Convolution1DTranspose": "keras.layers.Conv1DTranspose",
     "keras.layers.Convolution2DTranspose": "keras.layers.Conv2DTranspose",
     "keras.layers.Convolution3DTranspose": "keras.layers.Conv3DTranspose",
@@ -86,6 +85,12 @@ def canonical(name: str) -> str:
         name = f"{match[1]}.{match[2]}"
     return _RENAMED.get(name, name)
 
+
+# Keras 1's names keep their own meaning of positional arguments: `Convolution2D(32, 3, 3)` has a 3×3 kernel.
+KERAS1_CLASSES = {
+    "keras.layers.Convolution2D": "keras.layers.Conv2D",
+    "keras.layers.Convolution3D": "keras.layers.Conv3D",
+}
 
 # The lower-case functional forms of Keras 1 and 2: `concatenate([a, b])` is `Concatenate()([a, b])`.
 MERGE_FUNCTIONS = {

@@ -10,7 +10,7 @@ from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import FIRST, Value, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
 from transpiler.rules.constraints import constraint
-from transpiler.rules.initializers import initializer
+from transpiler.rules.initializers import frozen, initializer
 from transpiler.rules.layout import normalize_axis
 from transpiler.rules.regularizers import regularizer
 
@@ -24,12 +24,17 @@ _AFFINE = (
 
 
 def affine_objects(layer: Layer) -> dict[str, Any]:
-    """Initialisers (other than ones and zeros), regularisers and constraints of scale and offset, by state key."""
+    """Initialisers (other than ones and zeros), regularisers and constraints of scale and offset, by state key.
+
+    Of a pair that Keras has only half of, the other half is held still.
+    """
     config = layer.config
     made: dict[str, Any] = {"initializers": {}, "regularizers": {}, "constraints": {}}
     keys = {"weight": ("gamma", "scale", "ones"), "bias": ("beta", "center", "zeros")}
     for key, (name, flag, usual) in keys.items():
         if not config[flag]:
+            if config["scale"] or config["center"]:  # torch has both weights or none
+                made["initializers"][key] = frozen()
             continue
         found = initializer(config[f"{name}_initializer"])
         if found != initializer(usual):
@@ -37,6 +42,11 @@ def affine_objects(layer: Layer) -> dict[str, Any]:
         made["regularizers"][key] = regularizer(config[f"{name}_regularizer"])
         made["constraints"][key] = constraint(config[f"{name}_constraint"])
     return made
+
+
+def _halves(config: dict[str, Any]) -> tuple[tuple[str, str, bool, float], ...]:
+    """State key, Keras' name, whether Keras has it, and the value that stands for its absence."""
+    return (("weight", "gamma", config["scale"], 1.0), ("bias", "beta", config["center"], 0.0))
 
 
 def affine_weights(config: dict[str, Any], shape: tuple[Any, ...]) -> list[WeightSpec]:
@@ -50,7 +60,8 @@ class BatchNormalization(LayerRule):
     """``nn.BatchNormNd`` with Keras' constants.
 
     In training torch moves the running variance with the unbiased estimate, Keras with the biased one: a factor of
-    n / (n - 1) for n values a channel, which shows in inference after training on very small batches only.
+    n / (n - 1) for n values a channel, which shows in inference after training on small batches. With
+    ``LowerOptions.exact_statistics`` a small subclass keeps to Keras'.
     """
 
     layout = "any"
@@ -127,13 +138,14 @@ class BatchNormalization(LayerRule):
         lazy = size is None
         if lazy and frozen:
             raise Refusal("KT201", "the number of channels before a frozen `BatchNormalization` must be known")
+        exact = cx.options.exact_statistics and not lazy and not frozen
         return cx.module(
-            f"nn.LazyBatchNorm{rank}d" if lazy else cls if frozen else f"nn.{cls}",
+            f"nn.LazyBatchNorm{rank}d" if lazy else cls if frozen or exact else f"nn.{cls}",
             *(() if lazy else (size,)),
             layer=layer,
             role="bn",
             weights=self._maps(layer, x, affine, size),
-            helpers=(f"frozen_batch_norm{rank}d",) if frozen else (),
+            helpers=(f"frozen_batch_norm{rank}d",) if frozen else (f"batch_norm{rank}d",) if exact else (),
             **affine_objects(layer),
             **arguments,
         )
@@ -145,7 +157,7 @@ class BatchNormalization(LayerRule):
             ops = (WeightOp("permute_features", (0, x.features.parts)),)
         config, maps = layer.config, []
         if affine:
-            for key, name, present, fill in (("weight", "gamma", config["scale"], 1.0), ("bias", "beta", config["center"], 0.0)):
+            for key, name, present, fill in _halves(config):
                 if present:
                     maps.append(WeightMap(key, (WeightRef(layer, name),), ops))
                 else:
@@ -200,9 +212,12 @@ class LayerNormalization(LayerRule):
             maps = self._maps(layer, shape)
             if not config["center"]:
                 arguments["bias"] = False
+        objects = affine_objects(layer)
+        if not config["center"]:  # `bias=False` says it
+            objects["initializers"].pop("bias", None)
         module = cx.module(
             "nn.LayerNorm", shape[0] if len(shape) == 1 else shape, layer=layer, role="norm", weights=tuple(maps),
-            **affine_objects(layer), **arguments,
+            **objects, **arguments,
         )  # fmt: skip
         return self._call(cx, module, inputs, axes)
 
@@ -235,10 +250,13 @@ class GroupNormalization(LayerRule):
     params = params("groups=32, axis=-1, epsilon=0.001, center=True, scale=True, " + _AFFINE.format(middle=""))
     examples = (("GroupNormalization(groups=2)", (6, 5, 4)),)
 
+    def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
+        return "pass"
+
     def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
-        size = inputs.shape[normalize_axis(layer.config["axis"], inputs.rank)]
-        if is_known(size) and layer.config["groups"] != -1 and int(size) % int(layer.config["groups"]):  # type: ignore[arg-type]
-            raise Refusal("KT104", f"{layer.config['groups']} groups do not divide {size} channels")
+        size, groups = inputs.shape[normalize_axis(layer.config["axis"], inputs.rank)], int(layer.config["groups"])
+        if size is not None and is_known(size) and groups != -1 and int(size) % groups:
+            raise Refusal("KT104", f"{groups} groups do not divide {size} channels")
         return inputs
 
     def weights(self, layer: Layer, inputs: Any) -> tuple[WeightSpec, ...]:
@@ -259,7 +277,7 @@ class GroupNormalization(LayerRule):
         if not config["scale"] and not config["center"]:
             arguments["affine"] = False
         else:
-            for key, name, present, fill in (("weight", "gamma", config["scale"], 1.0), ("bias", "beta", config["center"], 0.0)):
+            for key, name, present, fill in _halves(config):
                 full = WeightMap(key, (), (WeightOp("full", ((channels,), fill)),))
                 maps.append(WeightMap(key, (WeightRef(layer, name),)) if present else full)
         module = cx.module(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Layer, TensorSpec
 from transpiler.graph.torch import FIRST, KERAS, Value
 from transpiler.rules.base import LayerRule, layer_rule, params
@@ -66,7 +65,9 @@ class _Pool(LayerRule):
             found["padding"] = single(tuple(left for left, _ in pads))
         return single(config["pool_size"]), found
 
-    def module_call(self, cx: Lowering, layer: Layer, x: Value, spec: TensorSpec, cls: str, window: Any, **kwargs: Any) -> Value:
+    def module_call(
+        self, cx: Lowering, layer: Layer, x: Value, spec: TensorSpec, cls: str, window: Any, **kwargs: Any
+    ) -> Value:
         """Call the torch pool."""
         module = cx.module(cls, window, layer=layer, role="pool", **kwargs)
         result: Value = cx.call(module, x, spec, FIRST, module_form=call_text(cls, window, **kwargs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, Layer, TensorSpec
@@ -42,6 +43,10 @@ _OLD = {
     "recurrent_dropout": "dropout_U",
     "implementation": "consume_less",
 }
+
+
+# A state taken out of ``h_n`` → ``h_n`` itself, which the next recurrent layer may take as it is.
+_STACKED: WeakKeyDictionary[Value, Value] = WeakKeyDictionary()
 
 
 @dataclass
@@ -203,6 +208,7 @@ def _run_fused(
     run = call_fused(cx, module, cell, x, state, mask, directions)
     one = state_spec(cell, x)
     states = [cx.op("{0}[-1]", h, one) for h in run.states]
+    _STACKED.update(zip(states, run.states, strict=True))
     if cell.config["return_sequences"]:
         return Run(run.output, states)
     # under a mask the first output is zero where the first state may not be
@@ -240,7 +246,7 @@ def _stacked(cx: Lowering, cell: Cell, state: Sequence[Value], directions: int, 
     if len(state) != cell.states * directions:
         raise Refusal("KT103", f"{cell.states * directions} initial states are needed, not {len(state)}")
     if directions == 1:
-        return [cx.op("{0}.unsqueeze(0)", value, spec) for value in state]
+        return [_STACKED.get(value) or cx.op("{0}.unsqueeze(0)", value, spec) for value in state]
     pairs = [(state[i], state[i + cell.states]) for i in range(cell.states)]
     return [cx.op("torch.stack([{0}, {1}])", pair, spec) for pair in pairs]
 

@@ -60,7 +60,7 @@ class Cell:
     def specs(self, width: Any) -> tuple[WeightSpec, ...]:
         """The variables in Keras' order."""
         wide = self.gates * self.units
-        shapes = {"kernel": (width, wide), "recurrent_kernel": (self.units, wide)}
+        shapes: dict[str, tuple[Any, ...]] = {"kernel": (width, wide), "recurrent_kernel": (self.units, wide)}
         if self.config["use_bias"]:
             shapes["bias"] = (2, wide) if self.two_biases else (wide,)
         return tuple(WeightSpec("/".join((*self.path, name)), shape) for name, shape in shapes.items())

@@ -125,7 +125,8 @@ def _sum(arrays: Sequence[Array]) -> Array:
 
 
 def _transpose(array: Array, axes: Sequence[Any]) -> Array:
-    return array.transpose(_axes(axes))
+    turned: Array = array.transpose(_axes(axes))
+    return turned
 
 
 def _reshape(array: Array, shape: Sequence[Any]) -> Array:

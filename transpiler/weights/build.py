@@ -12,7 +12,7 @@ from transpiler.graph.keras import Layer, Model, Node, walk_tensors
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import Module, TorchModel, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LAYERS, WeightSpec
-from transpiler.weights.spec import LayerEntry, ModelWeights, Place, Source, StateEntry, Variable
+from transpiler.weights.spec import LayerEntry, ModelWeights, Place, Source, StateEntry, Variable, sublayer_rank
 
 _COUNTED = re.compile(r"nn\.(Lazy|Sync)?BatchNorm(\dd)?$")  # modules that count the batches they have seen
 _INPUT_NAMES = ("inputs", "query", "value", "key")  # arguments of a call that a layer's variables may depend on
@@ -140,10 +140,14 @@ class SpecBuilder:
             return self._variables(layer, first)
         refs = self.refs.get(place, [])
         specs = self._specs(layer) if layer.symbol in LAYERS else ()
-        indices = _resolve(layer, specs, refs)
+        ordered = sorted(refs, key=lambda ref: sublayer_rank(ref[:-1]))
+        indices = _resolve(specs, ordered)
         paths = {index: ref[:-1] for ref, index in indices.items()}
+        unlisted = [ref for ref in ordered if ref not in indices]
+        indices |= {ref: len(specs) + index for index, ref in enumerate(unlisted)}
         self.found.update({(place, ref): index for ref, index in indices.items()})
-        return tuple(_variable(spec, paths.get(index)) for index, spec in enumerate(specs))
+        listed = (_variable(spec, paths.get(index)) for index, spec in enumerate(specs))
+        return (*listed, *(Variable(ref[-1], None, path=ref[:-1]) for ref in unlisted))
 
     def _specs(self, layer: Layer) -> tuple[WeightSpec, ...]:
         node = self.calls.get(id(layer))
@@ -175,9 +179,7 @@ def _variable(spec: WeightSpec, path: tuple[str, ...] | None) -> Variable:
     return Variable(name, shape, spec.trainable, tuple(own) if path is None else path)
 
 
-def _resolve(
-    layer: Layer, specs: tuple[WeightSpec, ...], refs: list[tuple[str, ...]]
-) -> dict[tuple[str, ...], int]:
+def _resolve(specs: tuple[WeightSpec, ...], refs: list[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
     """Find the variable that each ref means: by its whole path, else by its name, in order of appearance."""
     names = [tuple(spec.name.split("/")) for spec in specs]
     taken: dict[tuple[str, ...], int] = {ref: names.index(ref) for ref in refs if ref in names}
@@ -186,9 +188,8 @@ def _resolve(
             continue
         used = set(taken.values())
         free = [i for i, name in enumerate(names) if i not in used and ref[-len(name) :] == name]
-        if not free:
-            raise Refusal("KT501", f"`{'/'.join(ref)}` of layer `{layer.name}` is not known as one of its variables")
-        taken[ref] = free[0]
+        if free:
+            taken[ref] = free[0]
     return taken
 
 

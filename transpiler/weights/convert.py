@@ -32,7 +32,12 @@ def _state(spec: ModelWeights, read: dict[Source, Array]) -> dict[str, Array]:
 
     state: dict[str, Array] = {}
     for entry in spec.entries:
-        made = apply_ops([read[source] for source in entry.sources], entry.ops)
+        arrays = [read[source] for source in entry.sources]
+        try:
+            made = apply_ops(arrays, entry.ops)
+        except ValueError as error:
+            shapes = ", ".join(str(array.shape) for array in arrays)
+            raise WeightsError(f"`{entry.key}` cannot be made of arrays of shape {shapes}: {error}") from error
         state[entry.key] = np.array(made, order="C")  # its own memory: two entries may come of one array
     for key in spec.counters:
         state[key] = np.zeros((), "int64")

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from transpiler.weights.errors import WeightsError
 from transpiler.weights.legacy import adapted, flipped
 from transpiler.weights.read import WeightFile
-from transpiler.weights.spec import LayerEntry, Variable
+from transpiler.weights.spec import SUBLAYER_RANK, LayerEntry, Variable, canonical_path, sublayer_rank
 from transpiler.weights.store import FileArray
 
 Arrays = tuple[FileArray, ...]
 Part = tuple[tuple[str, ...], list[FileArray]]
-
-# Sublayers by what files and rules call them: attribute, private attribute, or layer name.
-_SYNONYMS = {
-    "query": "query_dense", "key": "key_dense", "value": "value_dense", "attention_output": "output_dense",
-}  # fmt: skip
-_DIRECTION = re.compile(r"^(forward|backward)(_.*)?$", re.DOTALL)  # `forward_lstm_1`
-# The order of Keras' own `weights` where it is not that of the attributes' names.
-_RANK = {"forward_layer": 0, "backward_layer": 1, "query_dense": 0, "key_dense": 1, "value_dense": 2, "output_dense": 3}
-
-
-def canonical_path(path: Sequence[str]) -> tuple[str, ...]:
-    """A way into sublayers without underscores in front and synonyms."""
-    plain = [_DIRECTION.sub(r"\1_layer", step.lstrip("_")) for step in path]
-    return tuple(_SYNONYMS.get(step, step) for step in plain)
 
 
 def fit_leaf(entry: LayerEntry, parts: Sequence[Part]) -> Arrays:
@@ -41,7 +26,7 @@ def fit_leaf(entry: LayerEntry, parts: Sequence[Part]) -> Arrays:
             arrays = check(entry, [entry.variables[i] for i in indices], theirs[path])
             found.update(zip(indices, arrays, strict=True))
         return tuple(found[index] for index in range(len(entry.variables)))
-    ranked = sorted(theirs.items(), key=lambda item: [(_RANK.get(step, 0), step) for step in item[0]])
+    ranked = sorted(theirs.items(), key=lambda item: (sublayer_rank(item[0]), item[0]))
     return check(entry, entry.variables, [array for _, arrays in ranked for array in arrays])
 
 
@@ -58,7 +43,7 @@ def _by_names(variables: Sequence[Variable], arrays: Sequence[FileArray]) -> lis
         return None
     found = []
     for variable in variables:
-        steps = {step for step in canonical_path(variable.path) if step in _RANK}
+        steps = {step for step in canonical_path(variable.path) if step in SUBLAYER_RANK}
         fitting = [a for a in arrays if a.name == variable.name and steps <= set(canonical_path(a.parts[:-1]))]
         if len(fitting) != 1:
             return None
@@ -82,10 +67,14 @@ def check(entry: LayerEntry, variables: Sequence[Variable], arrays: Sequence[Fil
     return tuple(arrays[: len(variables)])
 
 
-def same_shape(wanted: Sequence[int | None], given: Sequence[int]) -> bool:
+def same_shape(wanted: Sequence[int | None] | None, given: Sequence[int]) -> bool:
     """Whether a shape of the file is the one that the model needs; unknown sizes fit any."""
+    if wanted is None:
+        return True
     return len(wanted) == len(given) and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
 
 
-def _shown(shape: Sequence[int | None]) -> str:
+def _shown(shape: Sequence[int | None] | None) -> str:
+    if shape is None:
+        return "(any shape)"
     return str(tuple("?" if size is None else size for size in shape)).replace("'?'", "?")

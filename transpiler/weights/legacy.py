@@ -52,9 +52,10 @@ def _turn(kernel: Array) -> Array:
 
 # -- Keras 1 ----------------------------------------------------------------------------------------------------------
 def _old_convolution(entry: LayerEntry, arrays: list[FileArray]) -> list[FileArray]:
-    if not arrays or not entry.variables:
+    wanted = entry.variables[0].shape if entry.variables else None
+    if not arrays or wanted is None:
         return arrays
-    kernel, wanted = arrays[0], entry.variables[0].shape
+    kernel = arrays[0]
     if entry.class_name == "Conv1D" and len(kernel.shape) == 4:
         if kernel.shape[1] == 1 and kernel.shape[0] == wanted[0]:
             new = _changed(kernel, (kernel.shape[0], *kernel.shape[2:]), lambda array: array[:, 0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from transpiler.graph.torch import WeightOp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from transpiler.graph.keras import Model
     from transpiler.graph.torch import TorchModel
@@ -20,11 +21,11 @@ Place = tuple[int | str, ...]  # the way to a layer: indices into `layers`, attr
 class Variable:
     """One variable of a Keras layer. ``path`` leads into sublayers (``("forward_layer", "cell")``).
 
-    A dimension is None where only the running program knows it.
+    A dimension is None where only the running program knows it; the shape is None where no rule states it.
     """
 
     name: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     trainable: bool = True
     path: tuple[str, ...] = ()
 
@@ -104,6 +105,28 @@ def walk(layers: tuple[LayerEntry, ...], place: Place = ()) -> Iterator[tuple[Pl
         for attribute, inner in entry.inner:
             yield (*here, attribute), inner
             yield from walk(inner.layers, (*here, attribute))
+
+
+# Sublayers by what files and rules call them: attribute, private attribute, or layer name.
+_SYNONYMS = {
+    "query": "query_dense", "key": "key_dense", "value": "value_dense", "attention_output": "output_dense",
+}  # fmt: skip
+_DIRECTION = re.compile(r"^(forward|backward)(_.*)?$", re.DOTALL)  # `forward_lstm_1`
+# The order of Keras' own `weights` where it is not that of the attributes' names.
+SUBLAYER_RANK = {
+    "forward_layer": 0, "backward_layer": 1, "query_dense": 0, "key_dense": 1, "value_dense": 2, "output_dense": 3,
+}  # fmt: skip
+
+
+def canonical_path(path: Sequence[str]) -> tuple[str, ...]:
+    """A way into sublayers without underscores in front and synonyms."""
+    plain = [_DIRECTION.sub(r"\1_layer", step.lstrip("_")) for step in path]
+    return tuple(_SYNONYMS.get(step, step) for step in plain)
+
+
+def sublayer_rank(path: Sequence[str]) -> list[int]:
+    """Where a sublayer stands among its like in Keras' order."""
+    return [SUBLAYER_RANK.get(step, 0) for step in canonical_path(path)]
 
 
 def build_weight_spec(model: Model, tm: TorchModel, paths: Mapping[int, Any]) -> ModelWeights:

@@ -23,7 +23,8 @@ _MAX_OBJECTS = 500_000
 _MAX_DEPTH = 60
 _MAX_ATTRIBUTE_BYTES = 1 << 26
 _BOMB_FLOOR = 1 << 26  # arrays and members up to this size are never taken for bombs
-_BOMB_RATIO = 1000
+_MEMBER_RATIO = 100  # Keras stores its archives uncompressed
+_ARRAY_RATIO = 1000
 _CHUNK = 1 << 20
 _HINT = "give a .weights.h5, .h5 or .keras file"
 
@@ -86,7 +87,7 @@ def _member(stream: BinaryIO) -> Iterator[BinaryIO]:
             if WEIGHTS_MEMBER not in archive.namelist():
                 raise WeightsError(f"the archive has no `{WEIGHTS_MEMBER}`", "save the model with `model.save(...)`")
             info = archive.getinfo(WEIGHTS_MEMBER)
-            _check_size("the archive", info.file_size, info.compress_size)
+            _check_size("the archive", info.file_size, info.compress_size, _MEMBER_RATIO)
             with archive.open(info) as member:
                 left = info.file_size
                 while chunk := member.read(_CHUNK):
@@ -98,8 +99,8 @@ def _member(stream: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _check_size(what: str, declared: int, stored: int) -> None:
-    if declared > _BOMB_FLOOR and declared > _BOMB_RATIO * max(stored, 1):
+def _check_size(what: str, declared: int, stored: int, ratio: int) -> None:
+    if declared > _BOMB_FLOOR and declared > ratio * max(stored, 1):
         raise WeightsError(f"{what} declares {declared:,} bytes but stores only {stored:,}; it is not read")
 
 
@@ -142,7 +143,8 @@ def _read(dataset: Any) -> Array:
     import numpy as np
 
     with suspicion(f"`{dataset.name}`"):
-        _check_size(f"`{dataset.name}`", dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size())
+        declared = dataset.size * dataset.dtype.itemsize
+        _check_size(f"`{dataset.name}`", declared, dataset.id.get_storage_size(), _ARRAY_RATIO)
         if text(dataset.attrs.get("dtype", "")) == "bfloat16" and dataset.dtype.itemsize == 2:
             raw = np.asarray(dataset[()]).view(np.uint16)
             return (raw.astype(np.uint32) << 16).view(np.float32)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from transpiler import transpile
 from transpiler.cli import command
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+PATH = Path(__file__).resolve().parents[1] / "README.md"
+README = PATH.read_text()
 
 
 def block(marker: str) -> str:
@@ -20,10 +22,13 @@ def block(marker: str) -> str:
     return found[1]
 
 
-def test_the_example_comes_out_as_shown() -> None:
+def test_the_example_comes_out_as_shown(pytestconfig: pytest.Config) -> None:
     result = transpile(block("before"), filename="volumes.py")
     assert not result.diagnostics
-    assert result.code == block("after")
+    if pytestconfig.getoption("--update-golden"):
+        PATH.write_text(README.replace(block("after"), result.code))
+    else:
+        assert result.code == block("after")
 
 
 def test_the_table_of_options_is_that_of_the_command() -> None:

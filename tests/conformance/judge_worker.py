@@ -14,9 +14,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     import numpy as np
-    from tests.conformance.direct import redraw
-
     from keras.src.backend.common import dtypes
+
+    from tests.conformance.direct import redraw
 
     keras.config.set_floatx("float64")
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # the torch backend would compute in float32 in between
@@ -30,7 +30,8 @@ def main() -> None:
         redraw(model, np.random.default_rng(0))
         rng = np.random.default_rng(number)
         inputs = [rng.normal(size=shape) for shape in program["inputs"]]
-        arrays[f"{number}/out"] = keras.ops.convert_to_numpy(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+        output = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+        arrays[f"{number}/out"] = keras.ops.convert_to_numpy(output)
         for layer in model.layers:
             for variable in layer.variables:
                 arrays[f"{number}/w/{layer.name}/{variable.name}"] = keras.ops.convert_to_numpy(variable.value)

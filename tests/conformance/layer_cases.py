@@ -1,5 +1,6 @@
 """The grid of layer calls that are compared with real Keras: (body, input shapes, judge)."""
 
+# ruff: noqa: E501 - a table
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -135,6 +136,12 @@ def shapes() -> list[Case]:
         Case("Conv2D(4, 3) | Reshape((-1, 4))", (image,)), Case("Reshape((3, 6, 5))", (image,)),
         Case("Reshape((30, 3)) | Conv1D(2, 3)", (image,)), Case("Reshape((1, 1, 4)) | Conv2D(3, 1)", ((4,),)),
         Case("Dense(24) | Reshape((2, 3, 4)) | Conv2DTranspose(3, 2, strides=2) | Conv2D(2, 3)", ((5,),)),
+        Case("Dense(24) | BatchNormalization() | LeakyReLU() | Reshape((2, 3, 4)) | UpSampling2D() | Conv2D(2, 3)", ((5,),)),
+        Case("Dense(24, activation='relu', use_bias=False) | Reshape((2, 3, 4))", ((5,),)),
+        Case("Dense(24) | Reshape((2, 3, 2, 2)) | Conv3D(2, 2)", ((5,),)), Case("Flatten() | Reshape((5, 6, 3)) | Conv2D(2, 2)", (image,)),
+        Case("Conv2D(4, 3) | Flatten() | Dense(24) | Dropout(0.2) | Reshape((3, 2, 4)) | Conv2D(2, 2)", (image,)),
+        Case("d = layers.Dense(24)\ny = layers.Conv2D(2, 2)(layers.Reshape((2, 3, 4))(d(layers.Dense(24)(d(a)))))", ((24,),)),
+        Case("x = layers.Dense(24)(a)\ny = layers.Conv2D(24, 2)(layers.Reshape((2, 3, 4))(x))\ny = layers.Multiply()([layers.GlobalMaxPooling2D()(y), x])", ((5,),)),
         Case("Reshape((-1,))", (image,)), Case("Conv2D(4, 3) | Reshape((48,)) | Dense(2)", (image,)),
         Case("Permute((2, 1))", (sequence,)), Case("Permute((3, 1, 2))", (image,)), Case("Permute((2, 1, 3)) | Conv2D(2, 3)", (image,)),
         Case("Conv2D(4, 3) | Permute((3, 1, 2))", (image,)), Case("RepeatVector(3)", ((4,),)),

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from tests.conformance.direct import Runner, translate
 from tests.conformance.layer_cases import Case, all_cases
-
 from transpiler.graph.torch import FIRST, TorchModel, WeightRef
 
 ROOT = Path(__file__).resolve().parents[2]

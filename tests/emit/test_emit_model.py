@@ -195,6 +195,19 @@ def test_other_initialisers_are_lines_of_their_own() -> None:
     assert weight.abs().max() <= math.sqrt(6 / 4)
 
 
+def test_one_initialiser_for_nearly_all_layers() -> None:
+    b = Builder()
+    x = b.input(4)
+    for i in range(6):
+        starts = {"weight": HE if i != 3 else GLOROT, "bias": ZEROS}
+        x = b.call(b.module("nn.Linear", 4, 4, role="fc", initializers=starts, layer=make_layer(f"d{i}", True)), x)
+    lines = [line.strip() for line in render(b.build(x)).code.splitlines()]
+    start = lines.index("for module in self.modules():")
+    assert lines[start + 1] == "if isinstance(module, nn.Linear):"
+    assert lines[start + 2].startswith("nn.init.kaiming_uniform_(module.weight")
+    assert lines[start + 3] == "nn.init.xavier_uniform_(self.d3.weight)"
+
+
 def test_init_weights_draws_like_keras() -> None:
     names: dict[str, Any] = {}
     code = render_init_weights({"nn.Linear", "nn.Embedding", "nn.LSTM", "nn.GRU", "lazy"})

@@ -20,6 +20,7 @@ _GLOROT = (
 )  # fmt: skip
 _RECURRENT = ("nn.LSTM", "nn.GRU", "nn.RNN")
 _EMBEDDING = ("nn.Embedding",)
+_COMPOSED = ("nn.MultiheadAttention",)  # holds an nn.Linear of its own
 LAZY = "lazy"  # a kind of its own: some modules have no weights yet when `init_weights` sees them
 _PLACEHOLDER = "weight"
 _LOOP_FROM = 3  # as many like lines become a loop
@@ -119,7 +120,7 @@ def plan_init(modules: list[Module], layout: Layout) -> InitPlan:
                 code = initializer_code(value, _PLACEHOLDER)
                 plan.helpers += [name for name in code.helpers if name not in plan.helpers]
                 explicit.setdefault(code.lines, []).append((module, key))
-    for code_lines, owners in explicit.items():
+    for code_lines, owners in sorted(explicit.items(), key=lambda item: -len(item[1])):
         plan.lines += _explicit_lines(code_lines, owners, layout, modules)
     return plan
 
@@ -131,20 +132,30 @@ def _explicit_lines(
     targets = [f"{layout.expression(module)}.{key}" for module, key in owners]
     if len(targets) < _LOOP_FROM:
         return [_retarget(line, target) for target in targets for line in code]
-    tested = whole_classes(owners, modules)
-    if tested:
-        inner = [_retarget(line, f"module.{owners[0][1]}") for line in code]
-        return [
-            "for module in self.modules():",
-            f"    if isinstance(module, {tested}):",
-            *(f"        {line}" for line in inner),
-        ]
+    exceptions = _exceptions(owners, modules)
+    tested = whole_classes([*owners, *exceptions], modules)
+    if tested and len(exceptions) <= len(owners) // 4:
+        lines = ["for module in self.modules():", f"    if isinstance(module, {tested}):"]
+        lines += [f"        {_retarget(line, f'module.{owners[0][1]}')}" for line in code]
+        for module, key in exceptions:
+            own = initializer_code(_without_fans(module, module.initializers[key]), _PLACEHOLDER)
+            lines += [_retarget(line, f"{layout.expression(module)}.{key}") for line in own.lines]
+        return lines
     return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
+
+
+def _exceptions(owners: list[tuple[Module, str]], modules: list[Module]) -> list[tuple[Module, str]]:
+    """The weights of the same key and classes that start otherwise."""
+    key, classes = owners[0][1], {module.cls for module, _ in owners}
+    mine = {id(module) for module, _ in owners}
+    others = [m for m in modules if m.cls in classes and id(m) not in mine and key in m.initializers]
+    return [(module, key) for module in others if not module.cls.startswith("nn.Lazy")]
 
 
 def whole_classes(owners: Sequence[tuple[Module, str]], modules: list[Module]) -> str:
     """The class test that finds just these weights among all modules, if there is one; else empty text."""
-    if len({key for _, key in owners}) != 1 or any(m.subgraph or not m.cls.startswith("nn.") for m in modules):
+    composed = any(m.subgraph or not m.cls.startswith("nn.") or m.cls in _COMPOSED for m in modules)
+    if composed or len({key for _, key in owners}) != 1:
         return ""
     classes = sorted({module.cls for module, _ in owners})
     found = {id(module) for module in modules if module.cls in classes}

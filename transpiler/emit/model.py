@@ -148,7 +148,8 @@ class _Renderer:
 
     def _init_lines(self, attributes: list[Attribute], init: InitPlan) -> list[str]:
         """The lines of ``__init__``; nested models stand after `init_weights`, for they have drawn theirs."""
-        late = [a for a in attributes if init.kinds and (a.injected or a.module is not None and a.module.subgraph)]
+        drawn = init.kinds or init.lines
+        late = [a for a in attributes if drawn and (a.injected or a.module is not None and a.module.subgraph)]
         lines = [line for a in attributes if a not in late for line in _attribute_lines(a)]
         if init.kinds:
             lines.append("self.apply(init_weights)")

@@ -213,7 +213,7 @@ class Chooser:
         part: list[Call] = []
         for call in [*chain, None]:
             if call is not None and self._fits(call):
-                if part and self._frame(call) is not self._frame(part[-1]):
+                if part and self._parts(part[-1], call):
                     steps += self._part(part, last=False)
                     part = []
                 part.append(call)
@@ -228,10 +228,10 @@ class Chooser:
         lead = self._lead(part)
         rest = part[lead:]
         words = {word for c in rest if (word := self.word(c)) is not None}
-        if len(rest) < 3 or self._weighty(rest) < 2 or len(words) > 1:
+        if words and words == {self.word(rest[-1])} and (len(rest) >= 3 or self._weighty(rest) >= 2):
+            return [*part[:lead], Run(rest, words.pop(), given=True)] if self._weighty(rest) else list(part)
+        if len(rest) < 3 or self._weighty(rest) < 2:
             return list(part)
-        if words and words == {self.word(rest[-1])}:
-            return [*part[:lead], Run(rest, words.pop(), given=True)]
         return [*part[:lead], Run(rest, self._branch_name(rest, last))]
 
     def _helper(self, call: Call) -> str | None:
@@ -246,10 +246,17 @@ class Chooser:
                 return self.frames.setdefault(frame, frame)
         return None
 
+    def _parts(self, before: Call, call: Call) -> bool:
+        """Whether two steps of a chain belong to different parts: of another helper call, or named otherwise."""
+        if self._frame(call) is not self._frame(before):
+            return True
+        words = self.word(before), self.word(call)
+        return words[0] is not None and words[0] != words[1]
+
     def _lead(self, part: list[Call]) -> int:
         """How many calls at the front belong to what came before: activations, pooling, dropout."""
         for index, call in enumerate(part):
-            if self._kind(call) in _WEIGHTY or self._kind(call) == kinds.NORM:
+            if self._kind(call) in (*_WEIGHTY, kinds.NORM, kinds.PAD):
                 return index
         return len(part)
 

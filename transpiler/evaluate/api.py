@@ -9,13 +9,13 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed, is_known, plain
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.data import FUNCTIONS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
-from transpiler.rules.opnames import op_call
+from transpiler.rules.opnames import CREATORS, op_call
 
 
 def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
@@ -47,9 +47,22 @@ def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], 
         return _tensor_call(ev, name, args, kwargs, node)
     if name in FUNCTIONS:
         return call_function(ev, name, args, kwargs, node)
+    if (created := _creation(name, args, kwargs)) is not None:
+        return created
     if is_build(args) or any(isinstance(v, Layer) for v in args) or name.startswith("keras.layers."):
         raise Refusal("KT101", f"`{name}` is not supported" + _reason(name))
     return Opaque(f"`{name}` is known only when the program runs")
+
+
+def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:
+    """A call that makes a tensor of nothing but numbers."""
+    if not name.startswith(("keras.ops.", "keras.random.", "keras.backend.", "tensorflow.")) or not is_known([args, kwargs]):
+        return None
+    found = op_call(name, tuple(plain(args)), plain(kwargs))
+    if found is None or found[0] not in CREATORS:
+        return None
+    symbol, op_args, op_kwargs = found
+    return Created(f"`{name}` is known only when the program runs", symbol=symbol, args=tuple(op_args), kwargs=dict(op_kwargs))
 
 
 def _reason(name: str) -> str:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
-from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
+from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -40,7 +40,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if is_failed(value):
         return value
-    if isinstance(value, Opaque):
+    if isinstance(value, Opaque) and not isinstance(value, Created):
         return Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
     if isinstance(value, Array):
         ev.array_names[id(value)] = name
@@ -179,7 +179,3 @@ def delete(ev: Evaluator, node: cst.Del) -> None:
             except (KeyError, IndexError, TypeError):
                 raise Refusal("KT205", "nothing to delete at that index") from None
 
-
-def function_value(value: Any) -> Function | None:
-    """``value`` if it is a function of the program's."""
-    return value if isinstance(value, Function) else None

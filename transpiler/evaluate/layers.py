@@ -167,7 +167,10 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     for value in (*args, *kwargs.values()):
         if is_failed(value):
             raise FailedDependencyError
-    if not any(True for _ in walk_tensors(args)):
+    from transpiler.evaluate.operators import created
+
+    args, kwargs = created(ev, args, node), created(ev, kwargs, node)
+    if not any(True for _ in walk_tensors([args, kwargs])):
         raise Refusal("KT105", f"calling the layer `{layer.name}` outside a model is not translated")
     rule = LAYERS[layer.symbol]
     call_kwargs = {k: plain(v) if is_known(v) else v for k, v in kwargs.items() if k != "training" or v is not None}
@@ -184,9 +187,7 @@ def _infer(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> Any:
         return _trace_lambda(ev, layer, made)
     args = map_tensors(list(made.args), lambda t: t.spec)
     kwargs = map_tensors(made.kwargs, lambda t: t.spec)
-    if len(args) > 1:
-        return rule.infer(layer, args[0], *args[1:], **kwargs)
-    return rule.infer(layer, args[0], **kwargs)
+    return rule.infer(layer, *args, **kwargs)
 
 
 def _trace_lambda(ev: Evaluator, layer: Layer, made: Node) -> Any:
@@ -218,8 +219,9 @@ def finish(ev: Evaluator, made: Node, specs: Any, node: cst.CSTNode) -> Any:
 
 def propagate_mask(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> None:
     """Give the outputs of a call their implicit mask."""
-    inputs = map_tensors(made.args[0], lambda t: t.spec)
-    masks = map_tensors(made.args[0], lambda t: t.mask is not None)
+    first = made.args[0] if made.args else next(iter(made.kwargs.values()))
+    inputs = map_tensors(first, lambda t: t.spec)
+    masks = map_tensors(first, lambda t: t.mask is not None)
     answer = rule.mask(layer, inputs, masks)
     answers = answer if isinstance(answer, tuple) else (answer,) * len(made.outputs)
     for output, what in zip(made.outputs, answers, strict=True):

@@ -302,7 +302,7 @@ def infer_model(model: Model, specs: list[TensorSpec]) -> Any:
         elif node.body is not None:
             found = infer_model(node.body, [known[id(t)] for t in walk_tensors(node.args)])
         else:
-            found = LAYERS[node.target.symbol].infer(node.target, args[0], *args[1:], **kwargs)
+            found = LAYERS[node.target.symbol].infer(node.target, *args, **kwargs)
         for tensor, spec in zip(node.outputs, _flat(found), strict=True):
             known[id(tensor)] = spec
     return map_tensors(model.outputs, lambda t: known[id(t)])

@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed, plain
-from transpiler.evaluate.values import Opaque, Symbol
+from transpiler.evaluate.values import Created, Opaque, Symbol
 from transpiler.graph.keras import Node, Tensor, TensorSpec, map_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
@@ -27,11 +27,22 @@ def make_op(ev: Evaluator, symbol: str, args: tuple[Any, ...], kwargs: dict[str,
     if rule is None:
         why = REFUSED.get(symbol)
         raise Refusal("KT101", f"`{symbol}` on a tensor is not supported" + (f": {why}" if why else ""))
-    args, kwargs = _operands(args), _operands(kwargs)
+    args, kwargs = _operands(created(ev, args, node)), _operands(created(ev, kwargs, node))
     with ev.working_on(node):
         specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))
     made = Node(symbol, args, kwargs, ev.origin(node))
     return finish_node(ev, made, specs, node)
+
+
+def created(ev: Evaluator, value: Any, node: cst.CSTNode) -> Any:
+    """``value`` with results of ops without tensor arguments turned into nodes (deep in lists, tuples and dicts)."""
+    if isinstance(value, Created):
+        return make_op(ev, value.symbol, value.args, value.kwargs, node)
+    if isinstance(value, (list, tuple)):
+        return type(value)(created(ev, item, node) for item in value)
+    if isinstance(value, dict):
+        return {key: created(ev, item, node) for key, item in value.items()}
+    return value
 
 
 def _spec(tensor: Tensor) -> TensorSpec:

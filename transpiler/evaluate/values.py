@@ -43,6 +43,15 @@ class Opaque:
 
 
 @dataclass(eq=False)
+class Created(Opaque):
+    """The result of an op without tensor arguments (``ops.arange(n)``): a node as soon as a model uses it."""
+
+    symbol: str = ""
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class Function:
     """A function or lambda of the program's, with its closure."""
 

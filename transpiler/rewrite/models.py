@@ -82,6 +82,10 @@ class Translation:
         """The import lines that the classes need."""
         return {line for found in self.models.values() for line in found.rendered.imports}
 
+    def paths(self) -> dict[int, str]:
+        """The attribute path of every module of every model, by identity."""
+        return {key: path for found in self.models.values() for key, path in found.rendered.paths.items()}
+
     def init_weights(self) -> str:
         """The helper that initialises weights as Keras does, or nothing."""
         kinds = {kind for found in self.models.values() for kind in found.rendered.init_kinds}
@@ -238,12 +242,8 @@ def _summary(found: TranslatedModel, translation: Translation) -> ModelSummary:
         outputs=tuple(_tensor(t.name or t.hint, t.spec.shape, t.spec.dtype) for t in walk_tensors(model.outputs)),
         layers=tuple(_layer(layer, modules) for layer in model.layers),
         aliases=aliases,
-        weights=build_weight_spec(model, found.torch, {id(m): p for m, p in _all_paths(found, translation)}),
+        weights=build_weight_spec(model, found.torch, translation.paths()),
     )
-
-
-def _all_paths(found: TranslatedModel, translation: Translation) -> list[tuple[Any, str]]:
-    return [(module, found.rendered.paths[id(module)]) for module in found.torch.modules()]
 
 
 def _tensor(name: str | None, shape: tuple[Any, ...], dtype: str) -> dict[str, Any]:

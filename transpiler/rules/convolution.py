@@ -15,6 +15,7 @@ from transpiler.rules.initializers import initializer
 from transpiler.rules.layout import single
 from transpiler.rules.regularizers import regularizer
 from transpiler.rules.spatial import (
+    Pads,
     check_format,
     check_padding,
     check_rank,
@@ -43,6 +44,7 @@ _OLD = {
     "kernel_constraint": "W_constraint",
     "bias_constraint": "b_constraint",
 }
+_KERAS1 = {"border_mode", "subsample", "nb_filter", "W_regularizer", "init", "dim_ordering", "bias"}
 
 
 def legacy_kernel(args: tuple[Any, ...], kwargs: dict[str, Any], rank: int, first: int) -> Any:
@@ -55,7 +57,7 @@ def legacy_kernel(args: tuple[Any, ...], kwargs: dict[str, Any], rank: int, firs
     if "nb_row" in kwargs and "nb_col" in kwargs:
         kwargs["kernel_size"] = (kwargs.pop("nb_row"), kwargs.pop("nb_col"))
     sizes = args[first : first + rank]
-    keras1 = kwargs.pop("keras1", False) or bool({"border_mode", "subsample", "nb_filter", "W_regularizer", "init", "dim_ordering", "bias"} & set(kwargs))
+    keras1 = kwargs.pop("keras1", False) or bool(_KERAS1 & set(kwargs))
     ints = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
     if rank > 1 and len(sizes) == rank and ints and (keras1 or len(args) > first + rank):
         args = (*args[:first], tuple(sizes), *args[first + rank :])
@@ -96,7 +98,8 @@ class _Conv(LayerRule):
         """Groups must divide both numbers of channels."""
         groups = config.get("groups", 1)
         if groups != 1 and is_known(channels) and (int(channels) % groups or int(config["filters"]) % groups):  # type: ignore[arg-type]
-            raise Refusal("KT104", f"{groups} groups do not divide {channels} input channels and {config['filters']} filters")
+            filters = config["filters"]
+            raise Refusal("KT104", f"{groups} groups do not divide {channels} input channels and {filters} filters")
 
     def channels(self, config: dict[str, Any], channels: Dim) -> Dim:
         """The number of output channels."""
@@ -289,7 +292,7 @@ class _Transpose(_Conv):
         x = self._called(cx, module, inputs, spec, crop)
         return cx.activation(config["activation"], x)
 
-    def _called(self, cx: Lowering, module: Module, x: Value, spec: TensorSpec, crop: tuple[tuple[int, int], ...]) -> Value:
+    def _called(self, cx: Lowering, module: Module, x: Value, spec: TensorSpec, crop: Pads) -> Value:
         if not any(n for pair in crop for n in pair):
             result: Value = cx.call(module, x, spec, FIRST)
             return result

@@ -80,16 +80,19 @@ class Dense(LayerRule):
         if is_featured(x) and x.features is not None:
             ops += (WeightOp("permute_features", (1, feature_shape(x.features))),)
         keys = (("kernel", "weight"), ("bias", "bias")) if config["use_bias"] else (("kernel", "weight"),)
-        maps = [WeightMap("weight", (WeightRef(layer, "kernel"),), ops)]
+        image = cx.flow.unfolds_to(cx.node, layer)
+        turned = None if image is None or in_order(image) else FeatureOrder((image,))
+        rows = () if turned is None else (WeightOp("permute_features", (0, image)),)
+        maps = [WeightMap("weight", (WeightRef(layer, "kernel"),), ops + rows)]
         extra: dict[str, Any] = settings(config, *keys)
         if config["use_bias"]:
-            maps.append(WeightMap("bias", (WeightRef(layer, "bias"),)))
+            maps.append(WeightMap("bias", (WeightRef(layer, "bias"),), rows))
         else:
             extra["bias"] = False
         width, units = x.spec.shape[-1], config["units"]
         cls, sizes = ("nn.LazyLinear", (units,)) if width is None else ("nn.Linear", (width, units))
         module = cx.module(cls, *sizes, layer=layer, role="fc", weights=tuple(maps), **extra)
-        value: Value = cx.call(module, x, TensorSpec((*x.spec.shape[:-1], units)))
+        value: Value = cx.call(module, x, TensorSpec((*x.spec.shape[:-1], units)), features=turned)
         return cx.activation(config["activation"], value)
 
 
@@ -213,13 +216,13 @@ class Reshape(LayerRule):
     def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
         spec = self.infer(layer, inputs.spec)
         shape = spec.shape[1:]
+        if inputs.features is not None and inputs.features.parts == (shape,):
+            return _as_image(cx, inputs, spec)
         squeezed = all(_is(dim, 1) for dim in shape[:-1])
         flat = inputs.spec.rank == 2 or inputs.spec.rank > 2 and all(_is(dim, 1) for dim in inputs.spec.shape[1:-1])
-        if flat and squeezed and spec.rank >= 4:
-            x = inputs if inputs.features is None else cx.keras_order(inputs)
-            text = ", ".join(_size_text(dim) for dim in (shape[-1], *shape[:-1]))
-            pixel: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
-            return pixel
+        made = cx.node.outputs[0] if cx.node is not None and cx.node.target is layer else None
+        if flat and squeezed and spec.rank >= 4 and not (made is not None and cx.flow.feeds_keras(made)):
+            return _as_image(cx, cx.keras_order(inputs) if inputs.spec.rank == 2 else inputs, spec)
         x = cx.keras_order(inputs)
         if len(shape) == 1 and x.spec.rank > 2:
             flattened: Value = cx.op("torch.flatten({0}, 1)", x, spec, KERAS, module_form="nn.Flatten()")
@@ -229,6 +232,13 @@ class Reshape(LayerRule):
         form = _unflatten(x, text)
         value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, KERAS, module_form=form)
         return value
+
+
+def _as_image(cx: Lowering, x: Value, spec: TensorSpec) -> Value:
+    """Features that lie channels first, or one pixel, as (N, C, *spatial)."""
+    text = ", ".join(_size_text(dim) for dim in (spec.shape[-1], *spec.shape[1:-1]))
+    value: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
+    return value
 
 
 def _unflatten(x: Value, text: str) -> str | None:

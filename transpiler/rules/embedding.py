@@ -54,7 +54,7 @@ class Embedding(LayerRule):
 
     def lower(self, cx: Lowering, layer: Layer, inputs: Value) -> Value:
         config = layer.config
-        if inputs.spec.dtype not in ("int32", "int64"):
+        if cx.options.drop_in or inputs.spec.dtype not in ("int32", "int64"):
             inputs = cx.op("{0}.long()", inputs, replace(inputs.spec, dtype="int64"))
         module = cx.module(
             "nn.Embedding",

@@ -19,7 +19,7 @@ _CARRIERS = frozenset(
         "Minimum", "Concatenate",
     )
 )  # fmt: skip
-_TAKERS = _CARRIERS | {"keras.layers.Dense"}
+_TAKERS = _CARRIERS | {"keras.layers.Dense", "keras.layers.Reshape"}
 _WEIGHTED = frozenset(("keras.layers.Dense", "keras.layers.BatchNormalization"))
 
 
@@ -101,6 +101,35 @@ class Flow:
         if node.target.symbol == "keras.layers.Dense":
             return True
         return node.target.symbol in _CARRIERS and all(self._absorbed(tensor) for tensor in node.outputs)
+
+    def unfolds_to(self, node: Node | None, layer: Layer) -> tuple[int, ...] | None:
+        """The image shape to which the features made by this call are reshaped for a channels-first reader, if they are.
+
+        The way there may only pass layers that keep the order of features, and nothing else may read on it.
+        """
+        if node is None or node.target is not layer or self._shared(layer) or len(node.outputs) != 1:
+            return None
+        tensor = node.outputs[0]
+        while tensor.spec.rank == 2 and id(tensor) not in self._outputs:
+            readers = self._readers.get(id(tensor), [])
+            target = readers[0].target if len(readers) == 1 else None
+            if not isinstance(target, Layer) or len(readers[0].input_tensors()) != 1:
+                return None
+            tensor = readers[0].outputs[0]
+            if target.symbol == "keras.layers.Reshape":
+                sizes = tensor.spec.shape[1:]
+                whole = len(sizes) >= 3 and all(isinstance(size, int) for size in sizes)
+                return tuple(map(int, sizes)) if whole and self.enters_first(tensor) else None  # type: ignore[arg-type]
+            if target.symbol not in _CARRIERS or target.symbol in _WEIGHTED and self._shared(target):
+                return None
+        return None
+
+    def feeds_keras(self, tensor: Tensor) -> bool:
+        """Whether a direct reader works in Keras' order."""
+        return any(
+            not isinstance(node.target, Model) and node.body is None and self._layout_at(node) == "keras"
+            for node in self._readers.get(id(tensor), ())
+        )
 
     def is_final(self, node: Node) -> bool:
         """Whether the node's one output is the model's one output, and nothing else reads it."""

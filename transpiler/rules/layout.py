@@ -51,14 +51,14 @@ def literal(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         inner = ", ".join(literal(item) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN
+    if isinstance(value, float) and value != value:  # NaN
         return 'float("nan")'
     if value in (float("inf"), float("-inf")) and isinstance(value, float):
         return f'float("{value}")'
     return repr(value)
 
 
-def inline_dim(value: int | float | Expr) -> str:
+def inline_dim(value: float | Expr) -> str:
     """A number as text that is valid inside ``forward``: names of module level stay, others become their value."""
     if isinstance(value, Expr):
         if all(leaf.scope == "global" for leaf in value.leaves()):

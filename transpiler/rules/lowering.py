@@ -5,18 +5,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
 from transpiler.graph.torch import (
-    FIRST, KERAS, Call, FeatureOrder, Module, TorchModel, Value, WeightMap,
+    FIRST,
+    KERAS,
+    Call,
+    FeatureOrder,
+    Module,
+    TorchModel,
+    Value,
+    WeightMap,
 )  # fmt: skip
 from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
 from transpiler.rules.flow import Flow
 from transpiler.rules.layout import in_order, is_featured, permute_text, physical_dim
 
-Inputs: TypeAlias = Union[Value, Sequence[Value]]
+Inputs: TypeAlias = "Value | Sequence[Value]"
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Lowering:
             self._lower_node(node)
         outputs = map_tensors(self.model.outputs, self._output)
         result = TorchModel(self.model, inputs, outputs, final_activation=self.final_activation)
-        result.calls = _live_calls(self._calls, [value for value in walk_values(outputs)])
+        result.calls = _live_calls(self._calls, list(walk_values(outputs)))
         return result
 
     def _output(self, tensor: Tensor) -> Value:

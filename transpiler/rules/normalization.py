@@ -103,7 +103,9 @@ class BatchNormalization(LayerRule):
         moving = [WeightSpec("moving_mean", size, False), WeightSpec("moving_variance", size, False)]
         return (*affine_weights(layer.config, size), *moving)
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value, mask: Value | None = None, training: Any = None) -> Value:
+    def lower(
+        self, cx: Lowering, layer: Layer, inputs: Value, mask: Value | None = None, training: Any = None
+    ) -> Value:
         if mask is not None:
             raise Refusal("KT102", "`BatchNormalization` on masked steps is not supported")
         if training is True:
@@ -232,13 +234,14 @@ class LayerNormalization(LayerRule):
     def _call(cx: Lowering, module: Any, x: Value, axes: list[int]) -> Value:
         rank = x.spec.rank
         if axes == list(range(rank - len(axes), rank)):
-            result: Value = cx.call(module, x, x.spec)
-            return result
+            direct: Value = cx.call(module, x, x.spec)
+            return direct
         order = [axis for axis in range(rank) if axis not in axes] + axes
         moved = TensorSpec(tuple(x.spec.shape[axis] for axis in order), x.spec.dtype)
         inside = cx.op(f"{{0}}.permute({', '.join(map(str, order))})", x, moved)
         back = [order.index(axis) for axis in range(rank)]
-        result = cx.op(f"{{0}}.permute({', '.join(map(str, back))})", cx.call(module, inside, moved), x.spec)
+        normed = cx.call(module, inside, moved)
+        result: Value = cx.op(f"{{0}}.permute({', '.join(map(str, back))})", normed, x.spec)
         return result
 
 

@@ -91,8 +91,9 @@ def _knows_classes(theirs: Sequence[FileLayer]) -> bool:
 
 
 def _counts(ours: Sequence[Placed], theirs: Sequence[FileLayer]) -> str:
-    shapes = ", ".join(f"`{layer.name or layer.group}` {_shapes(layer)}" for layer in theirs[:4])
-    return f": {len(theirs)} layers with weights in the file ({shapes}, ...), {len(ours)} in the model"
+    shown = [f"`{layer.name or layer.group}` {_shapes(layer)}" for layer in theirs[:4]]
+    shapes = f" ({', '.join(shown + ['...'] * (len(theirs) > len(shown)))})" if shown else ""
+    return f": {len(theirs)} layers with weights in the file{shapes}, {len(ours)} in the model"
 
 
 def _shapes(layer: FileLayer) -> str:

@@ -31,8 +31,9 @@ class FileLayer:
     @property
     def layers(self) -> list[FileLayer]:
         """The layers of a nested model."""
-        found = next((self.children[key] for key in _CONTAINERS if key in self.children), None)
-        return list(found.children.values()) if found else []
+        found = [self.children[key] for key in _CONTAINERS if key in self.children]
+        best = next((container for container in found if container.weighted), found[0] if found else None)
+        return list(best.children.values()) if best else []
 
     @property
     def weighted(self) -> bool:

@@ -142,6 +142,7 @@ def shapes() -> list[Case]:
         Case("Conv2D(4, 3) | Flatten() | Dense(24) | Dropout(0.2) | Reshape((3, 2, 4)) | Conv2D(2, 2)", (image,)),
         Case("d = layers.Dense(24)\ny = layers.Conv2D(2, 2)(layers.Reshape((2, 3, 4))(d(layers.Dense(24)(d(a)))))", ((24,),)),
         Case("x = layers.Dense(24)(a)\ny = layers.Conv2D(24, 2)(layers.Reshape((2, 3, 4))(x))\ny = layers.Multiply()([layers.GlobalMaxPooling2D()(y), x])", ((5,),)),
+        Case("Dense(24) | LayerNormalization() | Reshape((2, 3, 4)) | Conv2D(2, 2)", ((5,),)),
         Case("Reshape((-1,))", (image,)), Case("Conv2D(4, 3) | Reshape((48,)) | Dense(2)", (image,)),
         Case("Permute((2, 1))", (sequence,)), Case("Permute((3, 1, 2))", (image,)), Case("Permute((2, 1, 3)) | Conv2D(2, 3)", (image,)),
         Case("Conv2D(4, 3) | Permute((3, 1, 2))", (image,)), Case("RepeatVector(3)", ((4,),)),

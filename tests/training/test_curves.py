@@ -51,8 +51,11 @@ def run_torch(source: str, scope: dict[str, Any], weights: list[Any]) -> dict[st
 
     def put(model: torch.nn.Module) -> torch.nn.Module:
         with torch.no_grad():
-            for parameter, weight in zip(model.parameters(), weights, strict=True):
-                parameter.copy_(torch.tensor(np.asarray(weight).T))
+            left = [torch.tensor(np.asarray(weight).T) for weight in weights]
+            for parameter in model.parameters():  # by shape: models differ in the order of parallel layers
+                at = next(i for i, weight in enumerate(left) if weight.shape == parameter.shape)
+                parameter.copy_(left.pop(at))
+            assert not left
         return model
 
     made = re.compile(r"^model = (\w+\(.*\)\.to\(\w+\))$", flags=re.MULTILINE)
@@ -224,4 +227,20 @@ score = model.evaluate([x, x], [y, z], verbose=0)
 """
     scope = data(1, "flat")
     scope["z"] = np.arange(70) % 3
+    compare(source, scope)
+
+
+def test_outputs_in_a_dict() -> None:
+    source = HEAD + """
+a = keras.Input((5,), name="a")
+h = layers.Dense(6, activation="tanh")(a)
+model = keras.Model(a, {"second": layers.Dense(3, activation="softmax")(h), "first": layers.Dense(1)(h)})
+model.compile(optimizer="adam", loss={"first": "mse", "second": "categorical_crossentropy"},
+              loss_weights={"first": 0.5, "second": 2.0})
+history = model.fit(x, {"first": y, "second": z}, epochs=3, shuffle=False, verbose=0).history
+answers = model.predict(x, verbose=0)
+predicted = np.concatenate([answers["first"], answers["second"]], axis=1)
+"""
+    scope = data(1, "flat")
+    scope["z"] = np.eye(3)[np.arange(70) % 3]
     compare(source, scope)

@@ -1,4 +1,4 @@
-"""Programs end to end: the translated module, with the weights of a file that real Keras wrote, gives the same numbers."""
+"""End to end: the translated module, with the weights of a file that real Keras wrote, gives the same numbers."""
 
 from __future__ import annotations
 

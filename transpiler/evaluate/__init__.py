@@ -2,95 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import libcst as cst
 
 from transpiler.diagnostics import Refusal, diagnostic
+from transpiler.evaluate.attributes import is_keras_value
 from transpiler.evaluate.calls import call_function
 from transpiler.evaluate.core import Evaluator, FailedDependencyError
-from transpiler.evaluate.values import Function, Opaque, Signal
+from transpiler.evaluate.scan import scan_module
+from transpiler.evaluate.values import ClassValue, Function, Opaque, Signal
+from transpiler.graph.keras import Model
 
-
-class _Scan(cst.CSTVisitor):
-    """One look over the module: names bound at its top level, every identifier, functions that speak of Keras."""
-
-    def __init__(self) -> None:
-        self.bound: Counter[str] = Counter()
-        self.names: set[str] = set()
-        self._depth = 0
-        self._loops = 0
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._depth += 1
-
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:
-        self._depth -= 1
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self._depth += 1
-
-    def leave_ClassDef(self, original_node: cst.ClassDef) -> None:
-        self._depth -= 1
-
-    def visit_For(self, node: cst.For) -> None:
-        self._loops += 1
-        if not self._depth:
-            self._count(node.target, 2)
-
-    def leave_For(self, original_node: cst.For) -> None:
-        self._loops -= 1
-
-    def visit_While(self, node: cst.While) -> None:
-        self._loops += 1
-
-    def leave_While(self, original_node: cst.While) -> None:
-        self._loops -= 1
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
-        if not self._depth:
-            self._count(node.target, 2 if self._loops else 1)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        if not self._depth:
-            self._count(node.target, 2 if self._loops else 1)
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        self._count(node.target, 2)
-
-    def visit_Global(self, node: cst.Global) -> None:
-        for item in node.names:
-            self.bound[item.name.value] += 2
-
-    def visit_Name(self, node: cst.Name) -> None:
-        self.names.add(node.value)
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        return False  # what an import binds is a name of the output only where it is read
-
-    def _count(self, target: cst.BaseExpression, times: int) -> None:
-        if isinstance(target, cst.Name):
-            self.bound[target.value] += times
-        elif isinstance(target, (cst.Tuple, cst.List)):
-            for element in target.elements:
-                self._count(element.value, times)
+_MODEL_METHODS = {"compile", "fit", "predict", "evaluate", "train_on_batch", "add", "history"}
 
 
 def evaluate(module: cst.Module, positions: Mapping[cst.CSTNode, Any], entries: Sequence[str] = ()) -> Evaluator:
     """Interpret ``module``; ``entries`` are calls to trace besides (``--entry``)."""
     ev = Evaluator(module, positions)
-    scan = _Scan()
-    module.visit(scan)
+    scan = scan_module(module)
+    ev.scan = scan
     ev.program.names = scan.names
     ev.constants = {name for name, count in scan.bound.items() if count == 1}
     _guarded(ev, lambda: ev.run(module.body))
@@ -140,8 +72,17 @@ def _entry(ev: Evaluator, text: str) -> None:
 def _uncalled(ev: Evaluator) -> None:
     """Interpret the functions that nothing called, with their defaults; other parameters stay open."""
     for function in list(ev.facts.functions.values()):
-        if function.calls == 0 and isinstance(function.node, cst.FunctionDef):
+        if function.calls == 0 and isinstance(function.node, cst.FunctionDef) and _matters(ev, function.node):
             _guarded(ev, lambda function=function: _trace_alone(ev, function))
+
+
+def _matters(ev: Evaluator, node: cst.FunctionDef) -> bool:
+    """Whether a function can have to do with Keras at all."""
+    if ev.scan.methods[id(node)] & _MODEL_METHODS:
+        return True
+    return any(is_keras_value(ev.scope.names.get(name)) for name in ev.scan.reads[id(node)]) or any(
+        isinstance(ev.scope.names.get(name), (Function, Model, ClassValue)) for name in ev.scan.reads[id(node)]
+    )
 
 
 def _trace_alone(ev: Evaluator, function: Function) -> None:

@@ -155,6 +155,7 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
         ev.functions.pop()
         ev.scope = outer
     if isinstance(result, Model) and result in ev.program.models[models_before:]:
+        ev.touch()
         ev.facts.creations.setdefault(id(node), []).append(
             Creation(result, node, ev.scope.qualified_name, function, ev.inside)
         )

@@ -15,6 +15,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
 from transpiler.evaluate import limits
+from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
@@ -45,6 +46,8 @@ class Facts:
     taken: dict[int, set[bool]] = field(default_factory=dict)  # branches of `if` that ran
     visited: set[int] = field(default_factory=set)  # statements that were interpreted
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
+    touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
+    described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 
 class FailedDependencyError(Exception):
@@ -62,6 +65,7 @@ class Evaluator:
         self.positions = positions
         self.scope = Scope("")
         self.facts = Facts()
+        self.scan = Scan()
         self.program = Program()
         self.diagnostics: list[Diagnostic] = []
         self.frames: tuple[Frame, ...] = ()
@@ -179,9 +183,14 @@ class Evaluator:
                 return function.node
         return None
 
+    def touch(self) -> None:
+        """Note that the statement being interpreted has an action or a creation in it."""
+        self.facts.touched.add(id(self.statement))
+
     def count_node(self, made: Node) -> None:
         """Note a new node of a graph."""
         self.built += 1
+        self.facts.described.add(id(self.statement))
         self.node_order[id(made)] = len(self.node_order)
         self.keep_alive.append(made)
         if len(self.node_order) > limits.MAX_NODES:
@@ -191,6 +200,7 @@ class Evaluator:
         """Note something that the program does at run time."""
         self.program.actions.append(action)
         self.facts.actions.setdefault(id(action.node), []).append(action)
+        self.touch()
 
     def set_trainable(self, target: Layer | Model, value: Any) -> None:
         """``target.trainable = value``, for a model with all that is in it."""

@@ -81,6 +81,7 @@ def model_name(ev: Evaluator, name: Any, kind: str) -> tuple[str, bool]:
 def _register(ev: Evaluator, model: Model, node: cst.CSTNode) -> None:
     ev.built += 1
     ev.program.models.append(model)
+    ev.touch()
     ev.facts.creations.setdefault(id(node), []).append(Creation(model, node, ev.scope.qualified_name, None, ev.inside))
 
 

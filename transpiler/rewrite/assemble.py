@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
@@ -29,8 +32,6 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(ev, translation.codes(), emitter.render, lambda: on_device, functions=functions)
     statements, place = rewriter.module()
-    code = cst.Module([]).code_for_node
-    before, after = [code(s) for s in statements[:place]], [code(s) for s in statements[place:]]
     wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
     helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
     if rewriter.written and (init := translation.init_weights()):
@@ -38,22 +39,40 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     helpers.extend(emitter.helpers())
     if on_device and rewriter.written:
         helpers.insert(0, _DEVICE)
-    body = "\n\n".join(["", *helpers, ""]) + "".join(after)
-    header = "".join(module_header(ev.module))
-    text = header + "".join(before)
     imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports
     imports |= imports_of(helpers)
-    lines = merge_imports({line for line in imports if _used(line, text + body)}, text)
-    return _drop_unused(ev, text + "".join(f"{line}\n" for line in lines) + body + "".join(_footer(ev.module)))
+    return _Parts(ev, statements, place, helpers, imports).text()
 
 
-def module_header(module: cst.Module) -> list[str]:
-    """Comments and blank lines above the first statement."""
-    return [cst.Module([]).code_for_node(line) for line in module.header]
+@dataclass
+class _Parts:
+    """The parts of the output, before they are put together."""
+
+    ev: Evaluator
+    statements: list[Any]
+    place: int
+    helpers: list[str]
+    imports: set[str]
+
+    def text(self) -> str:
+        """Imports of the source that nothing uses any more are left out (those that were unused before stay)."""
+        body = "".join([*self.helpers, *map(_code, self.statements)])
+        gone = _gone(self.ev.scan.names, self.ev.module.code, body)
+        kept = [(at, _without(statement, gone)) for at, statement in enumerate(self.statements)]
+        before = "".join(_code(s) for at, s in kept if s is not None and at < self.place)
+        after = "".join(_code(s) for at, s in kept if s is not None and at >= self.place)
+        lines = merge_imports({line for line in self.imports if _used(line, body)}, before)
+        header = "".join(map(_code, self.ev.module.header))
+        footer = "".join(map(_code, self.ev.module.footer))
+        ours = "".join(f"{line}\n" for line in lines)
+        return header + before + ours + "\n\n".join(["", *self.helpers, ""]) + after + footer
 
 
-def _footer(module: cst.Module) -> list[str]:
-    return [cst.Module([]).code_for_node(line) for line in module.footer]
+def _code(node: Any) -> str:
+    return _BLANK.code_for_node(node)
+
+
+_BLANK = cst.Module([])
 
 
 def _bound(line: str) -> list[str]:
@@ -82,21 +101,9 @@ def _order(name: str) -> tuple[bool, str]:
     return (not name[:1].isupper(), name)
 
 
-def _drop_unused(ev: Evaluator, text: str) -> str:
-    """Remove imports of the source that nothing uses any more (those that were unused before stay)."""
-    module = cst.parse_module(text)
-    used_before = _reads(ev.module)
-    used_now = _reads(module)
-    gone = used_before - used_now
-    body: list[Any] = []
-    for statement in module.body:
-        kept = _without(statement, gone) if isinstance(statement, cst.SimpleStatementLine) else statement
-        if kept is not None:
-            body.append(kept)
-    return module.with_changes(body=body).code
-
-
-def _without(statement: cst.SimpleStatementLine, gone: set[str]) -> Any:
+def _without(statement: Any, gone: set[str]) -> Any:
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return statement
     small = statement.body[0]
     if len(statement.body) != 1 or not isinstance(small, (cst.Import, cst.ImportFrom)) or isinstance(small.names, cst.ImportStar):
         return statement
@@ -109,9 +116,13 @@ def _without(statement: cst.SimpleStatementLine, gone: set[str]) -> Any:
     return statement.with_changes(body=[small.with_changes(names=kept)])
 
 
-def _reads(module: cst.Module) -> set[str]:
-    reads: set[str] = set()
-    for statement in module.body:
-        if not (isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], (cst.Import, cst.ImportFrom))):
-            reads |= names_of(statement).read
-    return reads
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _gone(names: set[str], before: str, after: str) -> set[str]:
+    """The names that the source reads and the output does not; only for those that became rarer the code is parsed."""
+    old, new = Counter(_WORD.findall(before)), Counter(_WORD.findall(after))
+    rarer = {name for name in names if new[name] < old[name]}
+    if not any(new[name] for name in rarer):
+        return rarer
+    return rarer - {node.id for node in ast.walk(ast.parse(after)) if isinstance(node, ast.Name)}

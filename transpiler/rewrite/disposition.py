@@ -19,6 +19,7 @@ class Dispositions:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self._touched = True  # whether the line being looked at has actions or creations
         self._functions: dict[int, str] = {}
 
     # -- functions --------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ class Dispositions:
         if id(node) in self.facts.failed:
             return KEEP
         if isinstance(node, (cst.SimpleStatementLine, cst.SimpleStatementSuite)):
-            return _combine([self._small(small) for small in node.body])
+            return _combine([self.small(small, node) for small in node.body])
         if isinstance(node, cst.FunctionDef):
             return KEEP if self.function(node) == KEEP else DROP
         if isinstance(node, cst.ClassDef):
@@ -83,6 +84,11 @@ class Dispositions:
         if orelse is not None and (False in taken or not taken):
             answers.append(self._if(orelse) if isinstance(orelse, cst.If) else self.block(orelse.body))
         return _combine(answers)
+
+    def small(self, node: cst.CSTNode, line: cst.CSTNode) -> str:
+        """The disposition of one small statement of a line."""
+        self._touched = id(line) in self.facts.touched or isinstance(line, cst.SimpleStatementSuite)
+        return self._small(node)
 
     def _small(self, node: cst.CSTNode) -> str:
         if isinstance(node, (cst.Import, cst.ImportFrom)):
@@ -146,6 +152,8 @@ class Dispositions:
         return KEEP
 
     def _has_actions(self, node: cst.CSTNode) -> bool:
+        if not self._touched:
+            return False
         finder = _Actions(self.facts)
         node.visit(finder)
         return finder.found

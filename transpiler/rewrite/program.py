@@ -156,7 +156,7 @@ class Rewriter:
             if isinstance(small, (cst.Import, cst.ImportFrom)):
                 kept.extend(self._import(small))
                 continue
-            done = self._small(small)
+            done = self._small(small, node)
             if isinstance(done, list):  # a replacement by whole statements
                 return self._replace(node, done)
             if done is not None:
@@ -173,25 +173,32 @@ class Rewriter:
         return [self._checked(node, statement) for statement in body]
 
     def _keep_comments(self, node: Statement) -> None:
+        if id(node) in self.ev.facts.described:
+            return  # they stand with the layer in its class
         if any(line.comment is not None for line in node.leading_lines):
             self.comments.extend(node.leading_lines)
 
-    def _small(self, node: Any) -> Any:
+    def _small(self, node: Any, line: Any) -> Any:
         """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
-        answer = self.dispositions._small(node)
+        answer = self.dispositions.small(node, line)
         if answer == DROP:
             created = self._creations(node)
             if created is None:
                 self._note_dropped(node, "it was part of the description of a model")
                 return None
             return created
+        if id(line) not in self.ev.facts.touched and not isinstance(line, cst.SimpleStatementSuite):
+            return self._trainable(node) if self.dispositions.sets_trainable(node) else node
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
         new = node.visit(rewriter)
-        if self.dispositions.sets_trainable(node):
-            receiver = new.targets[0].target.value
-            method = cst.Attribute(receiver, cst.Name("requires_grad_"))
-            return cst.Expr(cst.Call(method, [cst.Arg(new.value)]))
         return rewriter.statements if rewriter.statements is not None else new
+
+    @staticmethod
+    def _trainable(node: cst.Assign) -> cst.Expr:
+        """``model.trainable = flag`` → ``model.requires_grad_(flag)``."""
+        target = cst.ensure_type(node.targets[0].target, cst.Attribute)
+        method = cst.Attribute(target.value, cst.Name("requires_grad_"))
+        return cst.Expr(cst.Call(method, [cst.Arg(node.value)]))
 
     def _render(self, action: Action, texts: Any, receiver: str) -> Any:
         return self.render(action, texts, receiver)
@@ -241,6 +248,8 @@ class Rewriter:
             translated = cst.parse_statement(self.functions.texts[id(node)])
             return [translated.with_changes(leading_lines=node.leading_lines)]
         kind = self.dispositions.function(node)
+        if kind == KEEP and not self._concerns_keras(node):
+            return [node]
         if kind == KEEP:
             outer, self.function = self.function, node
             result = node.with_changes(body=self._block(node.body))
@@ -251,6 +260,14 @@ class Rewriter:
             self._builder_classes(node)
         self._keep_comments(node)
         return []
+
+    def _concerns_keras(self, node: cst.FunctionDef) -> bool:
+        """Whether anything in a function could have to be rewritten."""
+        if self._suspicious(node):
+            return True
+        finder = _Contains(self.ev.facts.touched)
+        node.visit(finder)
+        return finder.found
 
     def _builder_classes(self, node: cst.FunctionDef) -> None:
         """The classes that come in place of a builder function."""
@@ -264,7 +281,7 @@ class Rewriter:
 
     def _block(self, body: cst.BaseSuite) -> cst.BaseSuite:
         if isinstance(body, cst.SimpleStatementSuite):
-            kept = [done for small in body.body if (done := self._small(small)) is not None]
+            kept = [done for small in body.body if (done := self._small(small, body)) is not None]
             flat: list[Any] = []
             for item in kept:
                 if isinstance(item, list):
@@ -381,12 +398,19 @@ class Rewriter:
             self.dropped_names.setdefault(name, why)
 
     def _checked(self, original: Statement, new: Statement) -> Statement:
+        if id(original) not in self.ev.facts.touched and not self._suspicious(original):
+            return new
         names = names_of(new)
         for name in sorted(names.read):
             self._check_name(name, original)
         for name in names.bound:
             self.dropped_names.pop(name, None)
         return new
+
+    def _suspicious(self, original: Statement) -> bool:
+        """Whether a statement that is kept as it is reads a name that has gone."""
+        reads = self.ev.scan.reads.get(id(original))
+        return reads is None or any(self._is_keras_name(name) or name in self.dropped_names for name in reads)
 
     def _checked_test(self, original: cst.If, new: cst.If) -> cst.If:
         for name in sorted(names_of(new.test).read):

@@ -104,7 +104,7 @@ def activation_name(act: Any) -> str | None:
 def activated_spec(act: Any, spec: TensorSpec) -> TensorSpec:
     """The spec of a tensor after an activation."""
     if act == "glu":
-        last = spec.shape[-1]
+        last: Any = spec.shape[-1]
         return replace(spec, shape=(*spec.shape[:-1], None if last is None else last // 2))
     if isinstance(act, FunctionRef):
         outputs = act.trace((spec,)).output_tensors()

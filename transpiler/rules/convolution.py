@@ -22,6 +22,7 @@ from transpiler.rules.spatial import (
     ntuple,
     padded,
     same_pads,
+    scalar_dim,
     symmetric,
     window_shape,
 )
@@ -252,14 +253,15 @@ class _Transpose(_Conv):
     def _size(self, config: dict[str, Any], axis: int, size: Dim) -> Dim:
         if size is None:
             return None
-        stride, reach = config["strides"][axis], self._reach(config, axis)
+        stride: int = config["strides"][axis]
+        reach = self._reach(config, axis)
         extra = config.get("output_padding")
         if extra is not None:
             shown = reach % 2 if config["padding"] == "same" else reach
-            return (size - 1) * stride + shown + extra[axis]
+            return scalar_dim((size - 1) * stride + (shown + extra[axis]))
         if config["padding"] == "same":
-            return size * stride
-        return size * stride + max(reach - stride, 0)
+            return scalar_dim(size * stride)
+        return scalar_dim(size * stride + max(reach - stride, 0))
 
     @staticmethod
     def _reach(config: dict[str, Any], axis: int) -> int:
@@ -296,7 +298,7 @@ class _Transpose(_Conv):
         if not any(n for pair in crop for n in pair):
             result: Value = cx.call(module, x, spec, FIRST)
             return result
-        sizes = tuple(n if n is None else n + a + b for n, (a, b) in zip(spec.shape[1:-1], crop, strict=True))
+        sizes = tuple(n if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(spec.shape[1:-1], crop, strict=True))
         full = cx.call(module, x, TensorSpec((spec.shape[0], *sizes, spec.shape[-1]), spec.dtype), FIRST)
         return padded(cx, full, tuple((-a, -b) for a, b in crop))
 
@@ -322,7 +324,8 @@ class _Transpose(_Conv):
         if given is not None:
             shown: int = given[axis]
             return (reach - reach % 2 if config["padding"] == "same" else 0) - shown
-        return reach - stride if config["padding"] == "same" else min(reach - stride, 0)
+        surplus: int = reach - stride
+        return surplus if config["padding"] == "same" else min(surplus, 0)
 
 
 _TRANSPOSE = (
@@ -489,7 +492,7 @@ class _Separable(_Conv):
             objects["initializers"]["bias"] = initializer(config["bias_initializer"])
             objects["regularizers"]["bias"] = regularizer(config["bias_regularizer"])
             objects["constraints"]["bias"] = constraint(config["bias_constraint"])
-        bias = {} if config["use_bias"] else {"bias": False}
+        bias: dict[str, Any] = {} if config["use_bias"] else {"bias": False}
         return cx.module(
             f"nn.Conv{self.rank}d", middle, config["filters"], layer=layer, role="pointwise", suffix="pointwise",
             weights=tuple(maps), kernel_size=1, **objects, **bias,

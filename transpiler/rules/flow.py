@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from transpiler.graph.keras import Layer, Model, Node, Tensor, walk_tensors
+from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import FIRST, TorchModel
 from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
 
@@ -103,13 +105,13 @@ class Flow:
         return node.target.symbol in _CARRIERS and all(self._absorbed(tensor) for tensor in node.outputs)
 
     def unfolds_to(self, node: Node | None, layer: Layer) -> tuple[int, ...] | None:
-        """The image shape to which the features made by this call are reshaped for a channels-first reader, if they are.
+        """The image shape into which the features made by this call are reshaped for a channels-first reader, if any.
 
         The way there may only pass layers that keep the order of features, and nothing else may read on it.
         """
         if node is None or node.target is not layer or self._shared(layer) or len(node.outputs) != 1:
             return None
-        tensor = node.outputs[0]
+        tensor, width = node.outputs[0], layer.config["units"]
         while tensor.spec.rank == 2 and id(tensor) not in self._outputs:
             readers = self._readers.get(id(tensor), [])
             target = readers[0].target if len(readers) == 1 else None
@@ -118,8 +120,9 @@ class Flow:
             tensor = readers[0].outputs[0]
             if target.symbol == "keras.layers.Reshape":
                 sizes = tensor.spec.shape[1:]
-                whole = len(sizes) >= 3 and all(isinstance(size, int) for size in sizes)
-                return tuple(map(int, sizes)) if whole and self.enters_first(tensor) else None  # type: ignore[arg-type]
+                image = tuple(size for size in sizes if isinstance(size, int))
+                fits = len(image) == len(sizes) >= 3 and is_known(width) and prod(image) == width
+                return image if fits and self.enters_first(tensor) else None
             if target.symbol not in _CARRIERS or target.symbol in _WEIGHTED and self._shared(target):
                 return None
         return None

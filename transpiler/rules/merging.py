@@ -308,13 +308,13 @@ class Dot(_Merge):
     def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
         return "stop"
 
-    def lower(self, cx: Lowering, layer: Layer, inputs: Any) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Any, mask: Any = None) -> Value:
         left, right = (cx.keras_order(value) for value in inputs)
         spec = self.infer(layer, [left.spec, right.spec])
         axes = _axes(layer, left.spec.rank, right.spec.rank)
         if layer.config["normalize"]:
             left, right = (
-                cx.elementwise(f"F.normalize({{0}}, dim={axis}, eps=1e-10)", value)
+                cx.elementwise(f"F.normalize({{0}}, dim={axis}, eps=1e-7)", value)
                 for value, axis in zip((left, right), axes, strict=True)
             )
         template, operator = _dot_text(axes, left.spec.rank, right.spec.rank)

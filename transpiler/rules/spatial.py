@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import TensorSpec
-from transpiler.graph.symbolic import Dim, is_known
+from transpiler.graph.symbolic import Dim, Scalar, is_known
 from transpiler.graph.torch import FIRST, Value
 
 if TYPE_CHECKING:
@@ -54,11 +54,18 @@ def window_size(size: Dim, kernel: int, stride: int, padding: str, dilation: int
     if size is None:
         return None
     if padding in ("same", "causal"):
-        return (size + (stride - 1)) // stride if stride != 1 else size
+        return size if stride == 1 else scalar_dim((size + (stride - 1)) // stride)
     reach = dilation * (kernel - 1) + 1
     if is_known(size) and size < reach:
         raise Refusal("KT104", f"a window of {reach} does not fit into a size of {size}")
-    return (size - reach) // stride + 1 if stride != 1 else size - (reach - 1)
+    return scalar_dim((size - reach) // stride + 1 if stride != 1 else size - (reach - 1))
+
+
+def scalar_dim(value: Scalar) -> Dim:
+    """The result of whole-number arithmetic on a size as a size."""
+    if isinstance(value, float):
+        raise TypeError(f"{value} is not a size")
+    return value
 
 
 def window_shape(
@@ -105,7 +112,7 @@ def padded(cx: Lowering, x: Value, pads: Pads, value: str = "0") -> Value:
     if not any(n for pair in pads for n in pair):
         return x
     flat = flat_pads(pads)
-    sizes = tuple(None if n is None else n + a + b for n, (a, b) in zip(x.spec.shape[1:-1], pads, strict=True))
+    sizes = tuple(None if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(x.spec.shape[1:-1], pads, strict=True))
     spec = TensorSpec((x.spec.shape[0], *sizes, x.spec.shape[-1]), x.spec.dtype)
     rank = len(pads)
     if value == "0":

@@ -13,11 +13,10 @@ from tests.fixtures.harness import Fixture
 
 needs_keras = pytest.mark.skipif(find_spec("keras") is None, reason="Keras is the judge")
 TOLERANCE = 1e-4
-RUNNABLE = [fixture for fixture in harness.fixtures() if fixture.run]
 
 
 @needs_keras
-@pytest.mark.parametrize("fixture", RUNNABLE, ids=lambda f: f.name)
+@pytest.mark.parametrize("fixture", harness.fixtures(), ids=lambda f: f.name)
 def test_forward_equals_keras(fixture: Fixture, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every model that the program uses, on two batch sizes; and the program as a whole, drop-in as well."""
     judgement = harness.judge(fixture, request.config.cache.mkdir("judge"))
@@ -34,7 +33,7 @@ def test_forward_equals_keras(fixture: Fixture, tmp_path: Path, request: pytest.
 
 
 @needs_keras
-@pytest.mark.parametrize("fixture", RUNNABLE, ids=lambda f: f.name)
+@pytest.mark.parametrize("fixture", harness.fixtures(), ids=lambda f: f.name)
 def test_the_comparison_can_fail(fixture: Fixture, request: pytest.FixtureRequest) -> None:
     """With the redrawn weights the outputs depend on the inputs by a few per cent of their size at least."""
     judgement = harness.judge(fixture, request.config.cache.mkdir("judge"))

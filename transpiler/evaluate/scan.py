@@ -1,0 +1,85 @@
+"""One walk over the module before it is interpreted: which names each statement reads, and what is bound once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+
+@dataclass
+class Scan:
+    """What the walk found. ``reads`` and ``methods`` (attribute names) are by the identity of a statement."""
+
+    bound: Counter[str] = field(default_factory=Counter)  # how often the module's top level binds a name
+    names: set[str] = field(default_factory=set)
+    reads: dict[int, set[str]] = field(default_factory=dict)
+    methods: dict[int, set[str]] = field(default_factory=dict)
+
+
+_STATEMENTS = (cst.BaseCompoundStatement, cst.SimpleStatementLine)
+_SKIPPED = (
+    cst.BaseParenthesizableWhitespace, cst.TrailingWhitespace, cst.EmptyLine, cst.Comma, cst.BaseString, cst.BaseNumber,
+    cst.AssignEqual, cst.Dot, cst.LeftParen, cst.RightParen, cst.LeftSquareBracket, cst.RightSquareBracket,
+)  # fmt: skip
+
+
+def scan_module(module: cst.Module) -> Scan:
+    """Walk the module once."""
+    scan = Scan()
+    stack: list[tuple[cst.CSTNode, tuple[int, ...], int, int]] = [(module, (), 0, 0)]
+    while stack:
+        current, owners, depth, loops = stack.pop()
+        if isinstance(current, _SKIPPED):
+            if isinstance(current, cst.FormattedString):
+                stack.extend((child, owners, depth, loops) for child in current.children)
+            continue
+        if isinstance(current, _STATEMENTS):
+            owners = (*owners, id(current))
+            scan.reads[id(current)] = set()
+            scan.methods[id(current)] = set()
+        if isinstance(current, cst.Name):
+            scan.names.add(current.value)
+            for statement in owners:
+                scan.reads[statement].add(current.value)
+            continue
+        if not depth:
+            _note_bindings(scan, current, loops)
+        elif isinstance(current, (cst.Global, cst.AugAssign)):
+            _note_bindings(scan, current, loops)
+        if isinstance(current, cst.Attribute):
+            for statement in owners:
+                scan.methods[statement].add(current.attr.value)
+            stack.append((current.value, owners, depth, loops))
+            continue
+        if isinstance(current, cst.Arg):
+            stack.append((current.value, owners, depth, loops))
+            continue
+        if isinstance(current, (cst.Import, cst.ImportFrom)):
+            continue
+        depth += isinstance(current, (cst.FunctionDef, cst.ClassDef))
+        loops += isinstance(current, (cst.For, cst.While))
+        stack.extend((child, owners, depth, loops) for child in current.children)
+    return scan
+
+
+def _note_bindings(scan: Scan, node: cst.CSTNode, loops: int) -> None:
+    times = 2 if loops else 1
+    if isinstance(node, cst.AssignTarget):
+        _count(scan, node.target, times)
+    elif isinstance(node, cst.AnnAssign):
+        _count(scan, node.target, times)
+    elif isinstance(node, (cst.AugAssign, cst.For)):
+        _count(scan, node.target, 2)
+    elif isinstance(node, cst.Global):
+        for item in node.names:
+            scan.bound[item.name.value] += 2
+
+
+def _count(scan: Scan, target: cst.BaseExpression, times: int) -> None:
+    if isinstance(target, cst.Name):
+        scan.bound[target.value] += times
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            _count(scan, element.value, times)

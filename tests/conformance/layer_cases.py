@@ -177,7 +177,9 @@ def activations() -> list[Case]:
 
 def normalizations() -> list[Case]:
     cases = []
-    for shape, extra in product(((4,), (6, 4), (5, 6, 4), (3, 4, 2, 4)), ("", "scale=False", "center=False", "center=False, scale=False")):
+    for shape, extra in product(
+        ((4,), (6, 4), (5, 6, 4), (3, 4, 2, 4)), ("", "scale=False", "center=False", "center=False, scale=False")
+    ):
         cases.append(Case(f"BatchNormalization({extra})", (shape,)))
         cases.append(Case(f"LayerNormalization({extra})", (shape,)))
         cases.append(Case(f"GroupNormalization(2{', ' + extra if extra else ''})", (shape,)))
@@ -199,8 +201,16 @@ def merges() -> list[Case]:
     cases = []
     for kind in ("Add", "Multiply", "Average", "Maximum", "Minimum"):
         cases += [Case(f"y = layers.{kind}()([a, b, c])", (shape,) * 3) for shape in (v, s, i)]
-        cases += [Case(f"y = layers.{kind}()([a, b])", pair) for pair in ((i, (1, 1, 4)), (i, v), (s, v), ((1, 6, 4), (5, 1, 4)))]
-        cases.append(Case(f"x = layers.Conv2D(4, 3, padding='same')(a)\ny = layers.{kind}()([x, a])\ny = layers.Conv2D(2, 3)(y)", (i,)))
+        cases += [
+            Case(f"y = layers.{kind}()([a, b])", pair)
+            for pair in ((i, (1, 1, 4)), (i, v), (s, v), ((1, 6, 4), (5, 1, 4)))
+        ]
+        cases.append(
+            Case(
+                f"x = layers.Conv2D(4, 3, padding='same')(a)\ny = layers.{kind}()([x, a])\ny = layers.Conv2D(2, 3)(y)",
+                (i,),
+            )
+        )
     cases += [
         Case("y = layers.Subtract()([a, b])", (v, v)), Case("y = layers.Subtract()([a, b])", (i, i)),
         Case("y = layers.add([a, b])", (v, v)), Case("y = layers.concatenate([a, b], axis=1)", (s, (3, 4))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.conformance.direct import check
 
 HEAD = "import keras\nfrom keras import layers\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.conformance.direct import check, codes
 
 HEAD = "import keras\nfrom keras import layers\n"
@@ -35,7 +36,9 @@ def test_elementwise(kind: str, shapes: list[tuple[int, ...]]) -> None:
     run(shapes, f"{kind}()")
 
 
-@pytest.mark.parametrize("kind", ["Subtract()", *(f"{kind}()" for kind in KINDS), "Concatenate()", "Concatenate(axis=1)"])
+@pytest.mark.parametrize(
+    "kind", ["Subtract()", *(f"{kind}()" for kind in KINDS), "Concatenate()", "Concatenate(axis=1)"]
+)
 @pytest.mark.parametrize("before", ["layers.Conv2D(3, 2)({})", "layers.Flatten()(layers.Conv2D(3, 2)({}))"])
 def test_after_convolution(kind: str, before: str) -> None:
     run([(4, 5, 2), (4, 5, 2)], kind, before)

@@ -163,8 +163,16 @@ LOSSES = [
 
 @pytest.mark.parametrize(("units", "activation", "targets", "loss"), LOSSES)
 def test_loss(units: int, activation: str | None, targets: str, loss: str) -> None:
-    compare(program(units, activation, f"optimizer='adam', loss={loss}, metrics=['mse']" if targets not in (
-        "index", "column") else f"optimizer='adam', loss={loss}, metrics=['accuracy']"), data(units, targets))
+    compare(
+        program(
+            units,
+            activation,
+            f"optimizer='adam', loss={loss}, metrics=['mse']"
+            if targets not in ("index", "column")
+            else f"optimizer='adam', loss={loss}, metrics=['accuracy']",
+        ),
+        data(units, targets),
+    )
 
 
 TAIL = "shuffle=False, verbose=0).history"
@@ -212,7 +220,9 @@ def test_own_loss_and_metric() -> None:
 
 
 def test_several_outputs() -> None:
-    source = HEAD + """
+    source = (
+        HEAD
+        + """
 a = keras.Input((5,), name="a")
 b = keras.Input((5,), name="b")
 h = layers.Dense(6, activation="tanh")(layers.concatenate([a, b]))
@@ -225,13 +235,16 @@ history = model.fit({"a": x, "b": x}, {"first": y, "second": z}, epochs=3, shuff
                     validation_split=0.2).history
 score = model.evaluate([x, x], [y, z], verbose=0)
 """
+    )
     scope = data(1, "flat")
     scope["z"] = np.arange(70) % 3
     compare(source, scope)
 
 
 def test_outputs_in_a_dict() -> None:
-    source = HEAD + """
+    source = (
+        HEAD
+        + """
 a = keras.Input((5,), name="a")
 h = layers.Dense(6, activation="tanh")(a)
 model = keras.Model(a, {"second": layers.Dense(3, activation="softmax")(h), "first": layers.Dense(1)(h)})
@@ -241,6 +254,7 @@ history = model.fit(x, {"first": y, "second": z}, epochs=3, shuffle=False, verbo
 answers = model.predict(x, verbose=0)
 predicted = np.concatenate([answers["first"], answers["second"]], axis=1)
 """
+    )
     scope = data(1, "flat")
     scope["z"] = np.eye(3)[np.arange(70) % 3]
     compare(source, scope)

@@ -87,9 +87,7 @@ def squared(value: Any, names: LeafNames | None = None) -> Any:
     return value[0] if len({literal(item, names) for item in value}) == 1 else value
 
 
-def constructor_code(
-    cls: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], names: LeafNames | None = None
-) -> str:
+def constructor_code(cls: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], names: LeafNames | None = None) -> str:
     """Print ``nn.Conv2d(3, 16, kernel_size=3)``: tuples of equal numbers as one number where torch takes that."""
     torch_class = cls.startswith("nn.")
     spatial = torch_class and any(part in cls for part in _SQUARE_CLASSES)

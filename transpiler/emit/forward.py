@@ -206,5 +206,3 @@ class _ValueNamer:
         while numbered(wish, number) in taken:
             number += 1
         return numbered(wish, number)
-
-

@@ -48,9 +48,7 @@ class Places:
     def _same_code(self, action: Action) -> list[Any]:
         """The models that the same piece of code works on, this action's among them."""
         own = {id(a.node) for a in self._actions.get(id(action.model), ()) if a.node is not None}
-        others = {
-            id(a.model): a.model for actions in self._actions.values() for a in actions if id(a.node) in own
-        }
+        others = {id(a.model): a.model for actions in self._actions.values() for a in actions if id(a.node) in own}
         return list({id(action.model): action.model, **others}.values())
 
     def _variables(self, scope: str, receiver: str) -> dict[str, str]:

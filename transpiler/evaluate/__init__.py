@@ -9,10 +9,10 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal, diagnostic
 from transpiler.evaluate.attributes import is_keras_value
-from transpiler.evaluate.calls import call_function
+from transpiler.evaluate.calls import call_function, instantiate
 from transpiler.evaluate.core import Evaluator, FailedDependencyError
 from transpiler.evaluate.scan import scan_module
-from transpiler.evaluate.values import ClassValue, Function, Opaque, Signal
+from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Signal
 from transpiler.graph.keras import Model
 
 _MODEL_METHODS = {"compile", "fit", "predict", "evaluate", "train_on_batch", "add", "history"}
@@ -70,42 +70,57 @@ def _entry(ev: Evaluator, text: str) -> None:
 
 
 def _uncalled(ev: Evaluator) -> None:
-    """Interpret the functions that nothing called, with their defaults; other parameters stay open."""
+    """Interpret what nothing called, with defaults; other parameters stay open. Methods get an object of their class."""
+    methods = {id(value): cls for cls in ev.classes for value in cls.attributes.values() if isinstance(value, Function)}
+    for cls in ev.classes:
+        init = cls.lookup("__init__")
+        if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
+            _guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     for function in list(ev.facts.functions.values()):
         if function.calls == 0 and isinstance(function.node, cst.FunctionDef) and _matters(ev, function.node):
-            _guarded(ev, lambda function=function: _trace_alone(ev, function))
+            cls = methods.get(id(function))
+            owner = ev.instances.get(id(cls)) if cls is not None else None
+            _guarded(ev, lambda function=function, owner=owner: _trace_alone(ev, function, owner))
 
 
-def _matters(ev: Evaluator, node: cst.FunctionDef) -> bool:
-    """Whether a function can have to do with Keras at all."""
+def _matters(ev: Evaluator, node: cst.FunctionDef | cst.ClassDef) -> bool:
+    """Whether a function or class can have to do with Keras at all."""
     if ev.scan.methods[id(node)] & _MODEL_METHODS:
         return True
-    return any(is_keras_value(ev.scope.names.get(name)) for name in ev.scan.reads[id(node)]) or any(
-        isinstance(ev.scope.names.get(name), (Function, Model, ClassValue)) for name in ev.scan.reads[id(node)]
-    )
+    values = [ev.scope.names.get(name) for name in ev.scan.reads[id(node)]]
+    return any(is_keras_value(value) or isinstance(value, (Function, Model, ClassValue)) for value in values)
 
 
-def _trace_alone(ev: Evaluator, function: Function) -> None:
-    assert isinstance(function.node, cst.FunctionDef)
-    parameters = function.node.params
-    args: list[Any] = []
-    for param in (*parameters.posonly_params, *parameters.params):
-        name = param.name.value
-        if name not in function.defaults:
-            args.append(Opaque.named(name, name, f"`{name}` is a parameter that no call gives"))
-        else:
-            args.append(function.defaults[name])
-    kwargs = {
-        p.name.value: Opaque.named(p.name.value, p.name.value, f"`{p.name.value}` is a parameter that no call gives")
-        for p in parameters.kwonly_params
-        if p.name.value not in function.defaults
-    }
+def _make_alone(ev: Evaluator, cls: ClassValue, init: Function) -> None:
+    args, kwargs = _open_arguments(init, skip=1)
+    ev.current = cls.node
+    instantiate(ev, cls, args, kwargs, cst.Call(cst.Name(cls.name)))
+
+
+def _trace_alone(ev: Evaluator, function: Function, owner: Instance | None) -> None:
+    args, kwargs = _open_arguments(function, skip=1 if owner is not None else 0)
     ev.current = function.node
     outer, ev.scope = ev.scope, function.closure
     try:
-        call_function(ev, function, args, kwargs, function.node)
+        call_function(ev, function, args if owner is None else [owner, *args], kwargs, function.node)
     finally:
         ev.scope = outer
+
+
+def _open_arguments(function: Function, skip: int) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments for a call that nobody wrote: defaults, and open values for the rest."""
+    assert isinstance(function.node, cst.FunctionDef)
+    parameters = function.node.params
+    names = [param.name.value for param in (*parameters.posonly_params, *parameters.params)][skip:]
+    args = [function.defaults[name] if name in function.defaults else _open(name) for name in names]
+    only = [param.name.value for param in parameters.kwonly_params]
+    return args, {name: _open(name) for name in only if name not in function.defaults}
+
+
+def _open(name: str) -> Opaque:
+    value = Opaque.named(name, name, f"`{name}` is a parameter that no call gives")
+    value.maybe_model = True
+    return value
 
 
 __all__ = ["Evaluator", "evaluate"]

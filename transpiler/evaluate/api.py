@@ -33,7 +33,9 @@ def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], 
     if name == "keras.Input":
         return make_input(ev, args, kwargs, node)
     if name in MERGE_FUNCTIONS:
-        layer = make_layer(ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node)
+        layer = make_layer(
+            ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node
+        )
         return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
     if name in KERAS1_CLASSES:
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
@@ -56,13 +58,17 @@ def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], 
 
 def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:
     """A call that makes a tensor of nothing but numbers."""
-    if not name.startswith(("keras.ops.", "keras.random.", "keras.backend.", "tensorflow.")) or not is_known([args, kwargs]):
+    if not name.startswith(("keras.ops.", "keras.random.", "keras.backend.", "tensorflow.")) or not is_known(
+        [args, kwargs]
+    ):
         return None
     found = op_call(name, tuple(plain(args)), plain(kwargs))
     if found is None or found[0] not in CREATORS:
         return None
     symbol, op_args, op_kwargs = found
-    return Created(f"`{name}` is known only when the program runs", symbol=symbol, args=tuple(op_args), kwargs=dict(op_kwargs))
+    return Created(
+        f"`{name}` is known only when the program runs", symbol=symbol, args=tuple(op_args), kwargs=dict(op_kwargs)
+    )
 
 
 def _reason(name: str) -> str:
@@ -194,4 +200,3 @@ def call_function(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, A
     from transpiler.graph.program import Unknown
 
     return Opaque(result.why) if isinstance(result, Unknown) else result
-

@@ -98,7 +98,7 @@ def _dim_value(text: str, index: int, dim: Dim) -> Any:
 
 
 def _shape_name(text: str, index: int) -> str:
-    base = text.split(".")[0]
+    base = text.split(".", maxsplit=1)[0]
     return f"{base}_dim{index}" if base.isidentifier() else f"dim{index}"
 
 
@@ -276,7 +276,11 @@ def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     axis = plain(kwargs.get("axis", args[1] if len(args) > 1 else 0))
     if isinstance(parts, Array) and axis == 0:
         return parts
-    if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(p, Array) and p.shape is not None for p in parts):
+    if (
+        not isinstance(parts, (list, tuple))
+        or not parts
+        or not all(isinstance(p, Array) and p.shape is not None for p in parts)
+    ):
         return UNKNOWN_ARRAY
     if not isinstance(axis, int):
         return UNKNOWN_ARRAY

@@ -41,7 +41,9 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
     if is_failed(value):
         return value
     if isinstance(value, Opaque) and not isinstance(value, Created):
-        return Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
+        named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
+        named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
+        return named
     if isinstance(value, Array):
         ev.array_names[id(value)] = name
         ev.keep_alive.append(value)
@@ -97,9 +99,9 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
             value.hint = name
         if isinstance(value, Model) and value.reference is None:
             value.reference = ev.source(target)
-        receiver.attributes[name] = value
+        receiver.attributes[name] = _attribute_value(ev, target, value)
     elif isinstance(receiver, ClassValue):
-        receiver.attributes[name] = value
+        receiver.attributes[name] = _attribute_value(ev, target, value)
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -107,6 +109,17 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             freeze_layer(ev, receiver)
+
+
+def _attribute_value(ev: Evaluator, target: cst.Attribute, value: Any) -> Any:
+    """An unknown number that is kept in an attribute is known by the attribute from then on."""
+    unknown = isinstance(value, Opaque) and not isinstance(value, Created) and not is_failed(value)
+    if unknown or isinstance(value, Expr) and not value.known:
+        named = Opaque.named(target.attr.value, ev.source(target), getattr(value, "why", ""))
+        if isinstance(value, Opaque):
+            named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
+        return named
+    return value
 
 
 def freeze_layer(ev: Evaluator, layer: Layer) -> None:
@@ -178,4 +191,3 @@ def delete(ev: Evaluator, node: cst.Del) -> None:
                 del receiver[index]  # type: ignore[arg-type]
             except (KeyError, IndexError, TypeError):
                 raise Refusal("KT205", "nothing to delete at that index") from None
-

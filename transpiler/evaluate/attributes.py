@@ -100,7 +100,9 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
 def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> Any:
     if name not in ("history", "epoch"):
         raise Refusal("KT302", f"`{name}` of the training history is not translated")
-    ev.record(Action(f"keras.History.{name}", {}, ev.span(node), ev.scope.qualified_name, value.action.model, node=node))
+    ev.record(
+        Action(f"keras.History.{name}", {}, ev.span(node), ev.scope.qualified_name, value.action.model, node=node)
+    )
     return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
 
 

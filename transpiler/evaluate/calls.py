@@ -34,6 +34,7 @@ from transpiler.graph.keras import Frame, Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
+from transpiler.rules.training import METHODS as METHODS_OF_MODELS
 
 
 def call(ev: Evaluator, node: cst.Call) -> Any:
@@ -87,7 +88,7 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
     if isinstance(function, Method):
         return _call_method(ev, function, args, kwargs, node)
     if isinstance(function, ClassValue):
-        return _instantiate(ev, function, args, kwargs, node)
+        return instantiate(ev, function, args, kwargs, node)
     if isinstance(function, Native):
         return function.call(ev, args, kwargs, node)
     return _unknown_call(ev, function, args, kwargs, node)
@@ -95,6 +96,14 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
 
 def _unknown_call(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     """A call of something unknown: fine as long as no part of a model goes in."""
+    if isinstance(node.func, cst.Attribute) and node.func.attr.value in METHODS_OF_MODELS:
+        owner = ev.facts.values.get(id(node.func.value))
+        if isinstance(owner, Opaque) and owner.maybe_model:
+            raise Refusal(
+                "KT302",
+                f"`{ev.source(node.func)}` may be a Keras model's method, but the model is not known here",
+                "call the function in this file, or trace a call with --entry",
+            )
     for value in (*args, *kwargs.values()):
         if is_failed(value):
             raise FailedDependencyError
@@ -278,7 +287,6 @@ class _BuilderFinder(cst.CSTVisitor):
         self.returns = self.returns or node.value is not None
 
 
-
 def is_builder(function: Function) -> bool:
     """Whether a function looks as if it built and returned a model."""
     if isinstance(function.node, cst.Lambda):
@@ -296,6 +304,7 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     from transpiler.evaluate.core import FAILED
 
     bases = tuple(ev.eval(base.value) for base in node.bases)
+    ev.current = node
     for base in bases:
         if isinstance(base, Symbol) and is_keras(base.name):
             ev.scope.set(node.name.value, FAILED)
@@ -309,11 +318,14 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
         ev.run(node.body.body)
     finally:
         ev.scope = outer
-    ev.scope.set(node.name.value, ClassValue(node.name.value, node, bases, scope.names))
+    found = ClassValue(node.name.value, node, bases, scope.names)
+    ev.classes.append(found)
+    ev.scope.set(node.name.value, found)
 
 
-def _instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     instance = Instance(cls)
+    ev.instances.setdefault(id(cls), instance)
     init = cls.lookup("__init__")
     if isinstance(init, Function):
         call_function(ev, init, [instance, *args], kwargs, node)
@@ -457,7 +469,9 @@ def _check_text(receiver: str, name: str, args: list[Any]) -> None:
         size = (len(receiver) + 1) * (len(known[1]) + 1)
     if name == "join" and known and isinstance(known[0], (list, tuple)):
         size = (len(receiver) + 1) * len(known[0]) + sum(len(str(v)) for v in known[0])
-    if name == "format" and any(int("".join(c for c in part if c.isdecimal()) or 0) > 1000 for part in receiver.split("{")):
+    if name == "format" and any(
+        int("".join(c for c in part if c.isdecimal()) or 0) > 1000 for part in receiver.split("{")
+    ):
         size = limits.MAX_TEXT + 1
     if size > limits.MAX_TEXT:
         raise limits.LimitReached("a string too long")
@@ -495,7 +509,11 @@ def _sum(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call)
         return NotImplemented
     total: Any = args[1] if len(args) > 1 else 0
     for item in args[0]:
-        total = item if type(total) is int and total == 0 and not isinstance(item, Tensor) else apply_binary(ev, "+", total, item, node)
+        total = (
+            item
+            if type(total) is int and total == 0 and not isinstance(item, Tensor)
+            else apply_binary(ev, "+", total, item, node)
+        )
     return total
 
 

@@ -17,7 +17,7 @@ from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
 from transpiler.evaluate import limits
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
 from transpiler.graph.program import Action, Program
 from transpiler.graph.symbolic import Expr
@@ -88,6 +88,8 @@ class Evaluator:
         self.pending: dict[int, list[Any]] = {}  # Sequential models without an input yet: layers to be applied
         self.sequential_depth: dict[int, int] = {}
         self.failed_models: set[int] = set()
+        self.classes: list[ClassValue] = []
+        self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------

@@ -89,8 +89,10 @@ def _formatted(ev: Evaluator, node: cst.FormattedString) -> Any:
             parts.append(part.value.replace("{{", "{").replace("}}", "}"))
             continue
         value = ev.eval(part.expression)
-        if not is_known(value) or part.format_spec is not None and any(
-            isinstance(p, cst.FormattedStringExpression) for p in part.format_spec
+        if (
+            not is_known(value)
+            or part.format_spec is not None
+            and any(isinstance(p, cst.FormattedStringExpression) for p in part.format_spec)
         ):
             known = False
             continue
@@ -120,7 +122,9 @@ def _elements(ev: Evaluator, node: cst.Tuple | cst.List | cst.Set) -> list[Any]:
         value = ev.eval(element.value)
         if isinstance(element, cst.StarredElement):
             known = plain(value) if isinstance(value, (range, str)) else value
-            items.extend(known if isinstance(known, (list, tuple, range, set, dict, str)) else [Opaque("unknown items")])
+            items.extend(
+                known if isinstance(known, (list, tuple, range, set, dict, str)) else [Opaque("unknown items")]
+            )
         else:
             items.append(value)
     return items

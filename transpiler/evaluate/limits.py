@@ -20,5 +20,5 @@ class LimitReached(Refusal):
         super().__init__("KT202", f"{what}: the evaluator gives up here")
 
 
-class LoopBudgetSpent(Exception):  # noqa: N818 - caught by the loop that it belongs to
+class LoopBudgetSpent(Exception):
     """A loop that builds nothing ran for long enough; what it computes becomes unknown."""

@@ -37,7 +37,9 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     batch = given.get("batch_shape", given.get("batch_input_shape"))
     shape = (None, *shape_of(batch)[1:]) if batch is not None else (None, *shape_of(given.get("shape", ())))
     dtype = given.get("dtype")
-    text = dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
+    text = (
+        dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
+    )
     tensor = Tensor(TensorSpec(shape, text))
     if given.get("name") is not None:
         tensor.name = str(require_known(given["name"], "`name`"))
@@ -62,13 +64,22 @@ def make_model(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
         raise FailedDependencyError
     inputs, outputs = given.get("inputs"), given.get("outputs")
     for what, value in (("inputs", inputs), ("outputs", outputs)):
-        if not any(True for _ in walk_tensors(value)):
-            raise Refusal("KT103", f"`Model` needs tensors as `{what}`")
+        if not _all_tensors(value):
+            raise Refusal("KT103", f"`Model` needs tensors as `{what}`, and they must be known here")
     model = Model("functional", inputs, outputs, *model_name(ev, given.get("name"), "Functional"), ev.origin(node))
     model.nodes = nodes_between(ev, list(walk_tensors(inputs)), outputs)
     model.layers = layers_in_order(model)
     _register(ev, model, node)
     return model
+
+
+def _all_tensors(value: Any) -> bool:
+    """Whether a structure holds tensors and nothing else."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(_all_tensors(item) for item in value)
+    return isinstance(value, Tensor)
 
 
 def model_name(ev: Evaluator, name: Any, kind: str) -> tuple[str, bool]:
@@ -201,7 +212,9 @@ def input_from_layer(ev: Evaluator, layer: Layer) -> Tensor:
             shape = (None, *shape_of(layer.config["batch_shape"])[1:])
         else:
             shape = (None, *shape_of(config_shape or ()))
-    return Tensor(TensorSpec(shape, layer.config.get("dtype") or "float32"), name=layer.name if layer.explicit_name else None)
+    return Tensor(
+        TensorSpec(shape, layer.config.get("dtype") or "float32"), name=layer.name if layer.explicit_name else None
+    )
 
 
 def _start(ev: Evaluator, model: Model, layer: Layer | Model) -> None:
@@ -397,7 +410,12 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     ev.record(made)
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
-            made, values.get("optimizer", "rmsprop"), values.get("loss"), values.get("metrics"), bound, _trainable(model)
+            made,
+            values.get("optimizer", "rmsprop"),
+            values.get("loss"),
+            values.get("metrics"),
+            bound,
+            _trainable(model),
         )
         made.compiled = ev.compiled[id(model)]
         return None

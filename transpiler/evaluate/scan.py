@@ -44,9 +44,7 @@ def scan_module(module: cst.Module) -> Scan:
             for statement in owners:
                 scan.reads[statement].add(current.value)
             continue
-        if not depth:
-            _note_bindings(scan, current, loops)
-        elif isinstance(current, (cst.Global, cst.AugAssign)):
+        if not depth or isinstance(current, (cst.Global, cst.AugAssign)):
             _note_bindings(scan, current, loops)
         if isinstance(current, cst.Attribute):
             for statement in owners:
@@ -66,9 +64,7 @@ def scan_module(module: cst.Module) -> Scan:
 
 def _note_bindings(scan: Scan, node: cst.CSTNode, loops: int) -> None:
     times = 2 if loops else 1
-    if isinstance(node, cst.AssignTarget):
-        _count(scan, node.target, times)
-    elif isinstance(node, cst.AnnAssign):
+    if isinstance(node, cst.AssignTarget) or isinstance(node, cst.AnnAssign):
         _count(scan, node.target, times)
     elif isinstance(node, (cst.AugAssign, cst.For)):
         _count(scan, node.target, 2)

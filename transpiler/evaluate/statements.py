@@ -15,6 +15,7 @@ from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, i
 from transpiler.evaluate.imports import import_from, import_names
 from transpiler.evaluate.loops import run_for, run_while
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
+from transpiler.graph.keras import Model
 
 
 def execute(ev: Evaluator, node: cst.CSTNode) -> None:
@@ -235,6 +236,7 @@ def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
         else:
             why = f"`{name}` differs between the branches of a condition known only at run time"
             merged[name] = Opaque.named(name, name, why)
+            merged[name].maybe_model = isinstance(value, Model) or isinstance(right[name], Model)
     return merged
 
 

@@ -36,6 +36,7 @@ class Opaque:
     expr: Expr | None = None
     foreign: bool = False
     scalar: bool = False  # known to be a single number
+    maybe_model: bool = False  # a model as far as one can tell: its methods must not pass untranslated
 
     @staticmethod
     def named(name: str, source: str, why: str, default: str | None = None) -> Opaque:
@@ -106,7 +107,7 @@ class Native:
     call: Callable[..., Any]
 
 
-class Signal(Exception):  # noqa: N818 - control flow, not an error
+class Signal(Exception):
     """Base of the control flow of the interpreted program."""
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
-Number: TypeAlias = Union[int, float]
+Number: TypeAlias = int | float
 
 
 class UnknownValueError(Exception):
@@ -195,8 +195,8 @@ class Expr:
         return f"({arg.code()})" if inner < level else arg.code()
 
 
-Scalar: TypeAlias = Union[int, float, Expr]
-Dim: TypeAlias = Union[int, Expr, None]
+Scalar: TypeAlias = int | float | Expr
+Dim: TypeAlias = int | Expr | None
 Shape: TypeAlias = tuple[Dim, ...]
 
 

@@ -20,7 +20,16 @@ from transpiler.template_env import helper_source
 
 _RUNS = {
     f"keras.Model.{name}"
-    for name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch", "__call__", "fit_generator")
+    for name in (
+        "fit",
+        "evaluate",
+        "predict",
+        "train_on_batch",
+        "test_on_batch",
+        "predict_on_batch",
+        "__call__",
+        "fit_generator",
+    )
 }
 _DEVICE = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")\n'
 
@@ -105,7 +114,11 @@ def _without(statement: Any, gone: set[str]) -> Any:
     if not isinstance(statement, cst.SimpleStatementLine):
         return statement
     small = statement.body[0]
-    if len(statement.body) != 1 or not isinstance(small, (cst.Import, cst.ImportFrom)) or isinstance(small.names, cst.ImportStar):
+    if (
+        len(statement.body) != 1
+        or not isinstance(small, (cst.Import, cst.ImportFrom))
+        or isinstance(small.names, cst.ImportStar)
+    ):
         return statement
     kept = [a for a in small.names if (a.evaluated_alias or a.evaluated_name.split(".")[0]) not in gone]
     if len(kept) == len(small.names):

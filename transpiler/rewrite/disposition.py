@@ -34,12 +34,22 @@ class Dispositions:
         if id(node.body) not in self.facts.values and not self._visited(node):
             return KEEP
         answers = [self.statement(statement) for statement in node.body.body]
-        if KEEP in answers or DROP not in answers:
+        if KEEP in answers or DROP not in answers or self._stores(node.body):
             return KEEP
         returned = list(self._returned(node.body))
         if any(isinstance(value, Model) for value in returned):
             return "builder" if all(isinstance(value, Model) for value in returned) else KEEP
         return "helper"
+
+    def _stores(self, body: cst.CSTNode) -> bool:
+        """Whether a function keeps anything but layers and tensors in attributes: then others rely on it."""
+        finder = _Stores()
+        body.visit(finder)
+        for node in finder.found:
+            value = self.facts.values.get(id(node.value))
+            if isinstance(value, Model) or not is_build(value):
+                return True
+        return False
 
     def _visited(self, node: cst.FunctionDef) -> bool:
         return any(id(statement) in self.facts.visited for statement in node.body.body)
@@ -47,7 +57,11 @@ class Dispositions:
     def _returned(self, body: cst.CSTNode) -> list[Any]:
         finder = _Returns()
         body.visit(finder)
-        return [self.facts.values[id(n.value)] for n in finder.found if n.value is not None and id(n.value) in self.facts.values]
+        return [
+            self.facts.values[id(n.value)]
+            for n in finder.found
+            if n.value is not None and id(n.value) in self.facts.values
+        ]
 
     # -- statements -------------------------------------------------------------------------------------------------
     def statement(self, node: cst.CSTNode) -> str:
@@ -130,7 +144,11 @@ class Dispositions:
             return DROP
         if not _calls(node.value) and id(node.value) in self.facts.values:
             return NEUTRAL
-        return NEUTRAL if id(node.value) in self.facts.values and not isinstance(value, Opaque) and value is not None else KEEP
+        return (
+            NEUTRAL
+            if id(node.value) in self.facts.values and not isinstance(value, Opaque) and value is not None
+            else KEEP
+        )
 
     def sets_trainable(self, node: cst.CSTNode) -> bool:
         """Whether a statement is ``model.trainable = …`` for a model (a layer's flag is part of its description)."""
@@ -196,6 +214,18 @@ class _Returns(cst.CSTVisitor):
         return False
 
 
+class _Stores(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.found: list[cst.Assign] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        if any(isinstance(target.target, cst.Attribute) for target in node.targets):
+            self.found.append(node)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+
 class _Actions(cst.CSTVisitor):
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -232,4 +262,4 @@ def keras_import(node: cst.Import | cst.ImportFrom) -> bool:
     return all(is_keras(canonical(dotted(alias.name))) for alias in node.names)
 
 
-__all__ = ["DROP", "Dispositions", "Function", "KEEP", "NEUTRAL", "describes", "keras_import"]
+__all__ = ["DROP", "KEEP", "NEUTRAL", "Dispositions", "Function", "describes", "keras_import"]

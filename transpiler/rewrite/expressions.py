@@ -59,7 +59,9 @@ class ExpressionRewriter(cst.CSTTransformer):
         if isinstance(updated, cst.Attribute):
             return {}, self._code(updated.value)
         assert isinstance(updated, cst.Call)
-        receiver = self._code(updated.func.value) if isinstance(updated.func, cst.Attribute) else self._code(updated.func)
+        receiver = (
+            self._code(updated.func.value) if isinstance(updated.func, cst.Attribute) else self._code(updated.func)
+        )
         texts: dict[str, str] = {}
         names = list(action.args)
         for position, arg in enumerate(updated.args):

@@ -21,6 +21,8 @@ from transpiler.rewrite.program import ModelCode
 from transpiler.rules.lowering import LowerOptions, lower, walk_values
 from transpiler.weights.spec import build_weight_spec
 
+_TRAINING = ("keras.Model.fit", "keras.Model.train_on_batch", "keras.Model.fit_generator")
+
 
 @dataclass(eq=False)
 class TranslatedModel:
@@ -109,7 +111,8 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
 
     emitter = TrainingEmitter(ev.program, options, layouts)
     translation = Translation(emitter, torch_models=memo)
-    lower_options = LowerOptions(options.drop_in, frozenset(emitter.logits_models))
+    trains = any(action.symbol in _TRAINING for action in ev.program.actions)
+    lower_options = LowerOptions(options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains)
     for model in _inner_first(ev.program.models):
         if id(model) in ev.failed_models or model.inputs is None:
             continue
@@ -150,7 +153,9 @@ def _inner_first(models: list[Model]) -> list[Model]:
     return list(ordered.values())
 
 
-def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], translation: Translation, filename: str) -> None:
+def _render(
+    ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], translation: Translation, filename: str
+) -> None:
     """Render a model's class; a class with the same text is shared."""
     torch_model = memo[id(model)]
     taken = {found.class_name for found in translation.models.values()}
@@ -193,7 +198,9 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
             if owned is None:
                 continue
             if other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
-                raise Refusal("KT105", f"sharing the layer `{module.layer.name}` between these models is not translated")
+                raise Refusal(
+                    "KT105", f"sharing the layer `{module.layer.name}` between these models is not translated"
+                )
             found[id(module)] = other.model.reference + _access(other.rendered.paths[id(owned)])
             break
     return found
@@ -233,7 +240,9 @@ def _summary(found: TranslatedModel, translation: Translation) -> ModelSummary:
     model = found.model
     paths = found.rendered.paths
     modules = {id(m.layer): paths.get(id(m), "") for m in found.torch.modules() if m.layer is not None}
-    aliases = tuple(dict.fromkeys(name for name in (model.name if model.explicit_name else None, model.builder) if name))
+    aliases = tuple(
+        dict.fromkeys(name for name in (model.name if model.explicit_name else None, model.builder) if name)
+    )
     return ModelSummary(
         name=model.hint or model.name,
         class_name=found.class_name,

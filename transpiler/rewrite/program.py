@@ -6,6 +6,7 @@ statement that made the model.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,7 +95,9 @@ class Rewriter:
         """After the last import of the leading block, or where Keras was imported."""
         last = 0
         for at, statement in enumerate(result):
-            if isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], (cst.Import, cst.ImportFrom)):
+            if isinstance(statement, cst.SimpleStatementLine) and isinstance(
+                statement.body[0], (cst.Import, cst.ImportFrom)
+            ):
                 last = at + 1
             elif not (at == 0 and _is_docstring(statement)):
                 break
@@ -164,7 +167,11 @@ class Rewriter:
         if not kept:
             self._keep_comments(node)
             return []
-        return [self._checked(node, node.with_changes(body=[*kept[:-1], kept[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]))]
+        return [
+            self._checked(
+                node, node.with_changes(body=[*kept[:-1], kept[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
+            )
+        ]
 
     def _replace(self, node: cst.SimpleStatementLine, texts: list[str]) -> list[Statement]:
         body = list(cst.parse_module("\n".join(texts) + "\n").body)
@@ -231,9 +238,23 @@ class Rewriter:
             self._write_class(model)
             texts.add(model.construct(outside))
         if len(texts) > 1:
-            raise Refusal("KT303", "this call builds different models from turn to turn", "build each in a statement of its own")
+            raise Refusal(
+                "KT303", "this call builds different models from turn to turn", "build each in a statement of its own"
+            )
         text = texts.pop()
+        self._reachable(text)
         return f"{text}.to(device)" if self.needs_device() else text
+
+    def _reachable(self, text: str) -> None:
+        """What a constructor call names must be there where it is written."""
+        local = names_of(self.function).bound if self.function is not None else set()
+        for name in names_of(cst.parse_expression(text)).read - local - self.classes_known():
+            if name not in self.ev.scope.names and not hasattr(builtins, name):
+                raise Refusal("KT201", f"`{name}`, which a size of this model depends on, is not known here")
+
+    def classes_known(self) -> set[str]:
+        """The names of the classes that the output has."""
+        return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
         if model.class_name not in self.written:
@@ -309,7 +330,11 @@ class Rewriter:
     def _else(self, node: cst.If | cst.Else) -> Any:
         if isinstance(node, cst.If):
             done = self._if(node)
-            return done[0] if len(done) == 1 and isinstance(done[0], cst.If) else cst.Else(cst.IndentedBlock(done or [_PASS]))
+            return (
+                done[0]
+                if len(done) == 1 and isinstance(done[0], cst.If)
+                else cst.Else(cst.IndentedBlock(done or [_PASS]))
+            )
         return node.with_changes(body=self._block(node.body))
 
     def _fold(self, node: cst.If, taken: bool) -> list[Statement]:
@@ -418,7 +443,13 @@ class Rewriter:
         return new
 
     def _checked_head(self, original: Any, new: Any) -> Any:
-        head = [new.iter] if isinstance(new, cst.For) else [new.test] if isinstance(new, cst.While) else [i.item for i in new.items]
+        head = (
+            [new.iter]
+            if isinstance(new, cst.For)
+            else [new.test]
+            if isinstance(new, cst.While)
+            else [i.item for i in new.items]
+        )
         for part in head:
             for name in sorted(names_of(part).read):
                 self._check_name(name, original)
@@ -426,6 +457,7 @@ class Rewriter:
 
     def _head(self, node: Any) -> dict[str, Any]:
         """The rewritten head of a loop or ``with``."""
+
         def rewrite(part: cst.CSTNode) -> Any:
             return part.visit(ExpressionRewriter(self.ev.facts, self._render, self._construct))
 

@@ -53,9 +53,7 @@ FORMS = {
     "hard_shrink": Form("F.hardshrink({0})", "nn.Hardshrink()"),
     "exponential": Form("torch.exp({0})"),
     "squareplus": Form("0.5 * ({0} + torch.sqrt({0}.square() + 4))", operator=True),
-    "sparse_plus": Form(
-        "torch.where({0} <= -1, 0.0, torch.where({0} < 1, 0.25 * ({0} + 1).square(), {0}))"
-    ),
+    "sparse_plus": Form("torch.where({0} <= -1, 0.0, torch.where({0} < 1, 0.25 * ({0} + 1).square(), {0}))"),
     "sparse_sigmoid": Form("(0.5 * ({0} + 1)).clamp(0, 1)"),
 }
 _AXIS_FORMS = {
@@ -255,9 +253,7 @@ class Softmax(_ActivationLayer):
     params = params("axis=-1, activity_regularizer=None")
     examples = (("Softmax()", (3,)), ("Softmax(axis=1)", (4, 3)), ("Softmax(axis=[1, 2])", (4, 3)))
 
-    def lower(
-        self, cx: Lowering, layer: Layer, inputs: Value, mask: Any = None, training: Any = None
-    ) -> Value:
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, mask: Any = None, training: Any = None) -> Value:
         axis = layer.config["axis"]
         if mask is not None:
             raise Refusal("KT102", "`Softmax` with a mask is not supported")

@@ -53,14 +53,10 @@ def params(text: str, **aliases: str) -> tuple[Param, ...]:
     defaults += [MISSING if d is None else ast.literal_eval(d) for d in tree.args.kw_defaults]
     unknown = set(aliases) - set(names)
     assert not unknown, unknown
-    return tuple(
-        Param(n, d, tuple(aliases.get(n, "").split())) for n, d in zip(names, defaults, strict=True)
-    )
+    return tuple(Param(n, d, tuple(aliases.get(n, "").split())) for n, d in zip(names, defaults, strict=True))
 
 
-def bind(
-    symbol: str, signature: Iterable[Param], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def bind(symbol: str, signature: Iterable[Param], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Bind a call to a signature as Python would; raises KT103 :class:`Refusal` as Keras would raise TypeError."""
     signature = tuple(signature)
     bound: dict[str, Any] = {}

@@ -298,7 +298,9 @@ class _Transpose(_Conv):
         if not any(n for pair in crop for n in pair):
             result: Value = cx.call(module, x, spec, FIRST)
             return result
-        sizes = tuple(n if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(spec.shape[1:-1], crop, strict=True))
+        sizes = tuple(
+            n if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(spec.shape[1:-1], crop, strict=True)
+        )
         full = cx.call(module, x, TensorSpec((spec.shape[0], *sizes, spec.shape[-1]), spec.dtype), FIRST)
         return padded(cx, full, tuple((-a, -b) for a, b in crop))
 

@@ -378,4 +378,3 @@ class Identity(LayerRule):
 
     def lower(self, cx: Lowering, layer: Layer, inputs: Any, training: Any = None) -> Any:
         return inputs
-

@@ -37,7 +37,7 @@ class LowerOptions:
 
     drop_in: bool = False
     logits: frozenset[int] = frozenset()
-    exact_statistics: bool = False
+    exact_statistics: bool = True
 
 
 def lower(model: Model, options: LowerOptions | None = None, memo: dict[int, TorchModel] | None = None) -> TorchModel:
@@ -228,12 +228,8 @@ class Lowering:
         """Emit an expression. Without ``layout`` a result of the first input's rank keeps that input's layout."""
         values = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
         several = isinstance(spec, (list, tuple))
-        outputs = tuple(
-            Value(s, layout or _kept_layout(values, s), features) for s in (spec if several else [spec])
-        )
-        self._calls.append(
-            Call(template, values, outputs, self.origin, operator, module_form, self._layer, helpers)
-        )
+        outputs = tuple(Value(s, layout or _kept_layout(values, s), features) for s in (spec if several else [spec]))
+        self._calls.append(Call(template, values, outputs, self.origin, operator, module_form, self._layer, helpers))
         return list(outputs) if several else outputs[0]
 
     def elementwise(self, template: str, x: Value, module_form: str | None = None, operator: bool = False) -> Value:

@@ -242,9 +242,7 @@ class GlobalAveragePooling1D(_GlobalAverage):
         spec = self.infer(layer, x.spec)
         keep = ", keepdim=True" if layer.config["keepdims"] else ""
         unsqueezed = ".unsqueeze(-1)" if layer.config["keepdims"] else ""
-        template = (
-            f"({{0}} * {{1}}.unsqueeze(-1)).sum(dim=1{keep}) / {{1}}.sum(dim=1, keepdim=True){unsqueezed}"
-        )
+        template = f"({{0}} * {{1}}.unsqueeze(-1)).sum(dim=1{keep}) / {{1}}.sum(dim=1, keepdim=True){unsqueezed}"
         result: Value = cx.op(template, [x, mask], spec, KERAS, operator=True)
         return result
 

@@ -112,7 +112,9 @@ def padded(cx: Lowering, x: Value, pads: Pads, value: str = "0") -> Value:
     if not any(n for pair in pads for n in pair):
         return x
     flat = flat_pads(pads)
-    sizes = tuple(None if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(x.spec.shape[1:-1], pads, strict=True))
+    sizes = tuple(
+        None if n is None else scalar_dim(n + a + b) for n, (a, b) in zip(x.spec.shape[1:-1], pads, strict=True)
+    )
     spec = TensorSpec((x.spec.shape[0], *sizes, x.spec.shape[-1]), x.spec.dtype)
     rank = len(pads)
     if value == "0":

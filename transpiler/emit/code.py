@@ -98,12 +98,6 @@ def constructor_code(cls: str, args: tuple[Any, ...], kwargs: Mapping[str, Any],
     return f"{cls}({', '.join(parts)})"
 
 
-def leaves_of(value: Any) -> Iterator[Leaf]:
-    """Yield the leaves of every expression in nested containers."""
-    for expr in exprs_of(value):
-        yield from expr.leaves()
-
-
 def exprs_of(value: Any) -> Iterator[Expr]:
     """Yield every expression in nested containers."""
     if isinstance(value, Expr):

@@ -199,7 +199,8 @@ class _ValueNamer:
 
     @staticmethod
     def _free(wish: str, taken: set[str]) -> str:
-        for name in (wish, *_ALTERNATIVES.get(wish, ())):
+        others: tuple[str, ...] = _ALTERNATIVES.get(wish, ())
+        for name in (wish, *others):
             if name not in taken:
                 return name
         number = 2

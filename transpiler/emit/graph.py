@@ -13,7 +13,6 @@ from transpiler.graph.torch import Call, Module, TorchModel, Value
 ACTIVATION, CONV, DROPOUT, EMBEDDING, FLATTEN = "activation", "conv", "dropout", "embedding", "flatten"
 LINEAR, MODEL, NORM, OP, OTHER, PAD = "linear", "model", "norm", "op", "other", "pad"
 PERMUTE, POOL, RNN, UP = "permute", "pool", "rnn", "up"
-HEAVY = frozenset((CONV, LINEAR, RNN, UP, EMBEDDING, MODEL))
 
 _ACTIVATION_CLASSES = (
     r"(ReLU6?|LeakyReLU|PReLU|ELU|SELU|GELU|CELU|SiLU|Mish|Sigmoid|LogSigmoid|Tanh|Softmax\d?d?|LogSoftmax|Softplus"

@@ -53,11 +53,6 @@ class Output:
         return len(self.shape)
 
     @property
-    def class_axis(self) -> int:
-        """The physical axis of the classes."""
-        return 1 if self.first else -1
-
-    @property
     def class_second(self) -> bool:
         """Whether the classes are where ``nn.CrossEntropyLoss`` wants them."""
         return self.rank == 2 or self.first

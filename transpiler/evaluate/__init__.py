@@ -30,16 +30,21 @@ def evaluate(module: cst.Module, positions: Mapping[cst.CSTNode, Any], entries: 
         _guarded(ev, lambda entry=entry: _entry(ev, entry))
     _uncalled(ev)
     for model in ev.program.models:
-        try:
-            ev.settle(model)
-        except Refusal as error:
-            span = model.origin.span
-            found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
-            ev.diagnostics.append(found)
-            ev.failed_models.add(id(model))
-        except FailedDependencyError:
-            ev.failed_models.add(id(model))
+        _settled(ev, model)
     return ev
+
+
+def _settled(ev: Evaluator, model: Model) -> None:
+    """Settle a model's graph; one that cannot be is noted as failed."""
+    try:
+        ev.settle(model)
+    except Refusal as error:
+        span = model.origin.span
+        found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
+        ev.diagnostics.append(found)
+        ev.failed_models.add(id(model))
+    except FailedDependencyError:
+        ev.failed_models.add(id(model))
 
 
 def _guarded(ev: Evaluator, run: Any) -> None:
@@ -70,7 +75,7 @@ def _entry(ev: Evaluator, text: str) -> None:
 
 
 def _uncalled(ev: Evaluator) -> None:
-    """Interpret what nothing called, with defaults; other parameters stay open. Methods get an object of their class."""
+    """Interpret what nothing called, with defaults and open parameters. Methods get an object of their class."""
     methods = {id(value): cls for cls in ev.classes for value in cls.attributes.values() if isinstance(value, Function)}
     for cls in ev.classes:
         init = cls.lookup("__init__")
@@ -78,8 +83,8 @@ def _uncalled(ev: Evaluator) -> None:
             _guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     for function in list(ev.facts.functions.values()):
         if function.calls == 0 and isinstance(function.node, cst.FunctionDef) and _matters(ev, function.node):
-            cls = methods.get(id(function))
-            owner = ev.instances.get(id(cls)) if cls is not None else None
+            owning = methods.get(id(function))
+            owner = ev.instances.get(id(owning)) if owning is not None else None
             _guarded(ev, lambda function=function, owner=owner: _trace_alone(ev, function, owner))
 
 

@@ -18,7 +18,9 @@ from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
 
 
-def call_api(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+def call_api(  # noqa: C901 - one case a kind of name, in order
+    ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call
+) -> Any:
     """Call a Keras or TensorFlow symbol by its canonical name."""
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
@@ -110,16 +112,16 @@ def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
         return "float32"
     if name in ("keras.backend.epsilon", "keras.config.epsilon"):
         return 1e-7
-    if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
-        if args and isinstance(args[0], Tensor):
+    if args and isinstance(args[0], Tensor):
+        if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
             return tuple(args[0].shape)
-    if name == "keras.backend.ndim" and args and isinstance(args[0], Tensor):
-        return args[0].spec.rank
+        if name == "keras.backend.ndim":
+            return args[0].spec.rank
     return NotImplemented
 
 
 def make_object(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> ApiObject:
-    """An initialiser, a loss, an optimizer …"""
+    """An initialiser, a loss, an optimizer and the like."""
     from transpiler.evaluate.expressions import unknown_to_program
 
     bound = bind(name, OBJECTS[name], tuple(args), kwargs)

@@ -56,7 +56,7 @@ def array_item(ev: Evaluator, value: Array, key: Any, node: cst.CSTNode) -> Any:
         size = rest.pop(0)
         if isinstance(part, slice):
             shape.append(_slice_size(size, part))
-        elif isinstance(part, (list, Array)) or isinstance(part, Opaque):
+        elif isinstance(part, (list, Array, Opaque)):
             known = part.shape[0] if isinstance(part, Array) and part.shape and part.dtype != "bool" else None
             if isinstance(part, Opaque):
                 return UNKNOWN_ARRAY if len(keys) > 1 else Array(None, value.dtype)
@@ -240,7 +240,8 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
         return UNKNOWN_ARRAY
     sizes = [p.shape[axis] if len(p.shape) == len(shape) else None for p in parts]
-    shape[axis] = None if None in sizes else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    shape[axis] = sum(known) if len(known) == len(sizes) else None
     return Array(tuple(shape), parts[0].dtype)
 
 
@@ -315,10 +316,11 @@ ARRAY_FUNCTIONS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
     "random.poisson": _sized(1, "int64"), "random.exponential": _sized(1), "random.beta": _sized(2),
     "stack": _stack, "sin": _like, "cos": _like, "tanh": _like, "sqrt": _like, "log": _like, "maximum": _binary,
     "minimum": _binary, "where": lambda a, k: _like(a[1:], k), "float32": _cast("float32"), "float64": _cast("float64"),
-    "pad": lambda a, k: Array(None), "repeat": lambda a, k: Array(None), "max": lambda a, k: array_method_of("max", a, k),
-    "min": lambda a, k: array_method_of("min", a, k), "std": lambda a, k: array_method_of("std", a, k),
+    "pad": lambda a, k: Array(None), "repeat": lambda a, k: Array(None),
+    "max": lambda a, k: array_method_of("max", a, k), "min": lambda a, k: array_method_of("min", a, k),
+    "std": lambda a, k: array_method_of("std", a, k),
     "meshgrid": lambda a, k: Opaque("a mesh grid"),
-    "random.standard_normal": _sized(0), "random.permutation": lambda a, k: _like(a, k),
+    "random.standard_normal": _sized(0), "random.permutation": _like,
     "linspace": lambda a, k: Array((plain(a[2]),) if len(a) > 2 and is_known(a[2]) else (50,), "float64"),
 }  # fmt: skip
 

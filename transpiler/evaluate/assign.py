@@ -7,6 +7,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
+from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
@@ -164,6 +165,8 @@ def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
     if isinstance(left, list) and op == "+" and isinstance(right, (list, tuple)):
         if ev.unknown_depth and is_build(right):
             raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
+        if len(left) + len(right) > limits.MAX_ITEMS:
+            raise limits.LimitReached("a list too long")
         left.extend(right)
         if is_build(right):
             ev.mark_build(node.value)

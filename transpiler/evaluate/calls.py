@@ -324,6 +324,7 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
 
 
 def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """An object of a class of the program's, its constructor interpreted."""
     instance = Instance(cls)
     ev.instances.setdefault(id(cls), instance)
     init = cls.lookup("__init__")
@@ -431,15 +432,8 @@ def _container_method(
     kind = dict if isinstance(receiver, dict) else type(receiver)
     if name not in METHODS.get(kind, ()):
         return Opaque(f"`.{name}()` is not evaluated")
-    builds = any(is_build(v) for v in (*args, *kwargs.values()))
     if name in MUTATING:
-        if ev.unknown_depth and builds:
-            raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
-        if builds:
-            ev.built += 1
-            ev.mark_build(node)
-        if isinstance(receiver, (list, dict, set)) and len(receiver) > limits.MAX_ITEMS:
-            raise limits.LimitReached("a container with too many items")
+        _note_change(ev, receiver, any(is_build(v) for v in (*args, *kwargs.values())), node)
     if kind is str and not is_known(args):
         return Opaque("a string made of values known only at run time")
     if kind is str and name in ("zfill", "replace", "join", "format", "count"):
@@ -458,6 +452,16 @@ def _container_method(
     if is_build(result):
         ev.mark_build(node)
     return result
+
+
+def _note_change(ev: Evaluator, receiver: Any, builds: bool, node: cst.Call) -> None:
+    if builds and ev.unknown_depth:
+        raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
+    if builds:
+        ev.built += 1
+        ev.mark_build(node)
+    if isinstance(receiver, (list, dict, set)) and len(receiver) > limits.MAX_ITEMS:
+        raise limits.LimitReached("a container with too many items")
 
 
 def _check_text(receiver: str, name: str, args: list[Any]) -> None:

@@ -87,6 +87,7 @@ class Evaluator:
         self.lambda_functions: dict[int, Any] = {}
         self.pending: dict[int, list[Any]] = {}  # Sequential models without an input yet: layers to be applied
         self.sequential_depth: dict[int, int] = {}
+        self.sequential_layers: dict[int, set[int]] = {}
         self.failed_models: set[int] = set()
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
@@ -247,7 +248,7 @@ def is_build(value: Any, depth: int = 0) -> bool:
     return False
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """``value`` with known expressions replaced by their numbers (deep in lists, tuples and dicts).
 
     Looking at a number this way makes its leaves structural.
@@ -256,12 +257,14 @@ def plain(value: Any) -> Any:
         for leaf in value.leaves():
             leaf.structural = True
         return value.value if value.known else value
+    if depth > 40:
+        raise limits.LimitReached("a container nested too deeply")
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return tuple(plain(item) for item in value)
+        return tuple(plain(item, depth + 1) for item in value)
     if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()}
     return value
 
 

@@ -88,12 +88,9 @@ def _formatted(ev: Evaluator, node: cst.FormattedString) -> Any:
         if isinstance(part, cst.FormattedStringText):
             parts.append(part.value.replace("{{", "{").replace("}}", "}"))
             continue
+        assert isinstance(part, cst.FormattedStringExpression)
         value = ev.eval(part.expression)
-        if (
-            not is_known(value)
-            or part.format_spec is not None
-            and any(isinstance(p, cst.FormattedStringExpression) for p in part.format_spec)
-        ):
+        if not is_known(value) or any(isinstance(p, cst.FormattedStringExpression) for p in part.format_spec or ()):
             known = False
             continue
         parts.append(_format_part(plain(value), part))
@@ -197,8 +194,8 @@ def _numeric(value: Any) -> bool:
 
 def _opaque_arithmetic(op: str, left: Any, right: Any) -> Any:
     why = left.why if isinstance(left, Opaque) else right.why
-    a = left.expr if isinstance(left, Opaque) else left
-    b = right.expr if isinstance(right, Opaque) else right
+    a: Any = left.expr if isinstance(left, Opaque) else left
+    b: Any = right.expr if isinstance(right, Opaque) else right
     result = binary(op, a, b)
     return Opaque(why, result if isinstance(result, Expr) else None)
 
@@ -237,9 +234,13 @@ def _check_size(op: str, left: Any, right: Any) -> None:
             bound = limits.MAX_TEXT if isinstance(a, (str, bytes)) else limits.MAX_ITEMS
             if len(a) * b > bound:
                 raise limits.LimitReached("a sequence too long")
-    if op == "**" and isinstance(left, int) and isinstance(right, int) and right > 0:
-        if left.bit_length() * right > 4096:
-            raise limits.LimitReached("a power too large")
+    if op == "+" and isinstance(left, (list, tuple, str, bytes)) and isinstance(right, type(left)):
+        bound = limits.MAX_TEXT if isinstance(left, (str, bytes)) else limits.MAX_ITEMS
+        if len(left) + len(right) > bound:
+            raise limits.LimitReached("a sequence too long")
+    powers = op == "**" and isinstance(left, int) and isinstance(right, int) and right > 0
+    if powers and left.bit_length() * right > 4096:
+        raise limits.LimitReached("a power too large")
     if op == "<<" and isinstance(right, int) and right > 4096:
         raise limits.LimitReached("a shift too large")
     if op == "%" and isinstance(left, str) and any(int(run) > 1000 for run in _digits(left)):

@@ -27,7 +27,7 @@ def snake_case(name: str) -> str:
 
 
 def auto_name(ev: Evaluator, kind: str) -> str:
-    """The next automatic name of a kind: ``dense``, ``dense_1`` …"""
+    """The next automatic name of a kind: ``dense``, then ``dense_1``."""
     base = snake_case(kind)
     count = ev.layer_names.get(base, 0)
     ev.layer_names[base] = count + 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import libcst as cst
@@ -80,6 +80,8 @@ def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
             continue
         except BreakSignal:
             return True
+        if ev.built != built and isinstance(items, Sized) and len(items) > limits.MAX_BUILDING_TURNS:
+            raise limits.LimitReached(f"a loop of {len(items)} turns that builds layers")
         if turn >= 1 and ev.built == built and len(ev.program.actions) > actions_before:
             _forget(ev, node)  # a training loop: more turns show nothing new
             return False
@@ -94,11 +96,8 @@ def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpr
         names = [target.value] if isinstance(target, cst.Name) else []
         assign(ev, target, Opaque(f"`{names[0] if names else 'it'}` changes from turn to turn"), None)
     before = dict(ev.scope.names)
-    with ev.uncertain():
-        try:
-            ev.run(node.body.body)
-        except (BreakSignal, ContinueSignal):
-            pass
+    with ev.uncertain(), suppress(BreakSignal, ContinueSignal):
+        ev.run(node.body.body)
     for name, value in list(ev.scope.names.items()):
         if name in before and before[name] is not value:
             if is_build(value) or is_build(before[name]):
@@ -110,7 +109,7 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
     """``while test: …``."""
     from transpiler.evaluate.statements import truth
 
-    built = ev.built
+    built, turns = ev.built, 0
     try:
         with _quiet_budget(ev):
             while True:
@@ -121,6 +120,9 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
                     return
                 if not known:
                     break
+                turns += 1
+                if ev.built != built and turns > limits.MAX_OPEN_TURNS:
+                    raise limits.LimitReached("a loop without an end in sight that builds layers")
                 actions = len(ev.program.actions)
                 try:
                     ev.run(node.body.body)

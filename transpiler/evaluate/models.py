@@ -188,7 +188,7 @@ def add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> Non
         return
     if not isinstance(layer, (Layer, Model)):
         raise Refusal("KT103", "this is not a layer")
-    if layer in model.layers and isinstance(layer, Layer):
+    if isinstance(layer, Layer) and _is_in(ev, layer, model):
         raise Refusal("KT205", f"the layer `{layer.name}` is added twice")
     ev.keep_alive.append(model)
     if isinstance(layer, Layer) and layer.symbol == "keras.layers.InputLayer":
@@ -201,6 +201,15 @@ def add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> Non
         ev.pending[id(model)].append((layer, node))
     else:
         _append(ev, model, layer, node)
+
+
+def _is_in(ev: Evaluator, layer: Layer, model: Model) -> bool:
+    """Whether a layer is in a Sequential model already; keeps count of what is."""
+    known = ev.sequential_layers.setdefault(id(model), set())
+    if id(layer) in known:
+        return True
+    known.add(id(layer))
+    return False
 
 
 def input_from_layer(ev: Evaluator, layer: Layer) -> Tensor:
@@ -357,6 +366,7 @@ def call_model_method(
 
 def _pop(ev: Evaluator, model: Model, node: cst.CSTNode) -> Any:
     layer = model.layers.pop()
+    ev.sequential_layers.get(id(model), set()).discard(id(layer))
     ev.mark_build(node)
     if model.nodes:
         last = model.nodes.pop()

@@ -37,8 +37,9 @@ PURE: dict[str, Callable[..., Any]] = {
     "builtins.str": str, "builtins.repr": repr, "builtins.max": max, "builtins.min": min, "builtins.divmod": divmod,
     "builtins.all": all, "builtins.any": any, "builtins.range": _range, "builtins.ord": ord, "builtins.chr": chr,
     "builtins.slice": slice, "builtins.frozenset": frozenset, "builtins.hex": hex, "builtins.bin": bin,
-    "math.sqrt": math.sqrt, "math.log2": math.log2, "math.log": math.log, "math.ceil": math.ceil, "math.log10": math.log10,
-    "math.floor": math.floor, "math.exp": math.exp, "math.prod": math.prod, "math.gcd": math.gcd, "math.sin": math.sin,
+    "math.sqrt": math.sqrt, "math.log2": math.log2, "math.log": math.log, "math.ceil": math.ceil,
+    "math.log10": math.log10, "math.floor": math.floor, "math.exp": math.exp, "math.prod": math.prod,
+    "math.gcd": math.gcd, "math.sin": math.sin,
     "math.cos": math.cos, "math.fabs": math.fabs, "math.trunc": math.trunc, "math.tanh": math.tanh,
     "numpy.prod": lambda v, axis=None, dtype=None: math.prod(v) if isinstance(v, (list, tuple)) else v,
     "numpy.sqrt": math.sqrt, "numpy.log2": math.log2, "numpy.log": math.log, "numpy.ceil": math.ceil,
@@ -57,9 +58,10 @@ STRUCTURAL: dict[str, Callable[..., Any]] = {
     "builtins.enumerate": lambda v, start=0: list(enumerate(v, start)), "builtins.zip": lambda *v: list(zip(*v)),  # noqa: B905
     "builtins.reversed": lambda v: list(v)[::-1], "builtins.dict": lambda v=(), **k: dict(v, **k),
     "builtins.iter": iter, "itertools.chain": lambda *v: _sized(itertools.chain(*v)),
-    "itertools.product": lambda *v, repeat=1: _product(v, repeat), "itertools.repeat": lambda v, n: [v] * min(n, limits.MAX_ITEMS),
-    "collections.OrderedDict": lambda v=(), **k: OrderedDict(v, **k), "copy.copy": lambda v: v.copy() if hasattr(v, "copy") else v,
-    "builtins.set": lambda v=(): set(v),
+    "itertools.product": lambda *v, repeat=1: _product(v, repeat),
+    "itertools.repeat": lambda v, n: [v] * min(n, limits.MAX_ITEMS),
+    "collections.OrderedDict": lambda v=(), **k: OrderedDict(v, **k),
+    "copy.copy": lambda v: v.copy() if hasattr(v, "copy") else v, "builtins.set": lambda v=(): set(v),
 }  # fmt: skip
 
 

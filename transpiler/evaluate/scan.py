@@ -64,7 +64,7 @@ def scan_module(module: cst.Module) -> Scan:
 
 def _note_bindings(scan: Scan, node: cst.CSTNode, loops: int) -> None:
     times = 2 if loops else 1
-    if isinstance(node, cst.AssignTarget) or isinstance(node, cst.AnnAssign):
+    if isinstance(node, (cst.AssignTarget, cst.AnnAssign)):
         _count(scan, node.target, times)
     elif isinstance(node, (cst.AugAssign, cst.For)):
         _count(scan, node.target, 2)

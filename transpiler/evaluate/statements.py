@@ -23,7 +23,7 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     ev.tick()
     ev.facts.visited.add(id(node))
     outer, ev.statement = ev.statement, node
-    current = ev.current
+    current, ev.current = ev.current, node
     try:
         STATEMENTS.get(type(node), _ignore)(ev, node)
     except (limits.LimitReached, RecursionError) as error:

@@ -44,7 +44,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ApiObject:
-    """A configured object of the API that is neither layer nor tensor: an initialiser, a regulariser, a loss, …
+    """A configured object of the API that is neither layer nor tensor: say an initialiser or a loss.
 
     ``config`` is bound and normalised: every parameter by its Keras 3 name, defaults filled in.
     """
@@ -55,7 +55,7 @@ class ApiObject:
 
 @dataclass(eq=False)
 class FunctionRef:
-    """A function of the user's, used as an activation, an initialiser, a Lambda body, a loss …
+    """A function of the user's, used as an activation, an initialiser, a Lambda body or a loss.
 
     ``trace`` calls it symbolically on tensors of the given specs and returns the graph of what it computed.
     ``source_name`` is the name by which the output may call the (kept) function, if it has one.

@@ -248,7 +248,7 @@ def binary(op: str, left: Scalar, right: Scalar) -> Scalar:
 
 def product(factors: tuple[Scalar, ...]) -> Scalar:
     """The product of ``factors`` that keeps showing them: ``32 * 5 * 5 * 5``; factors of one are left out."""
-    shown = [f for f in factors if not (is_known(f) and not isinstance(f, Expr) and f == 1)]
+    shown = [f for f in factors if isinstance(f, Expr) or f != 1]
     if not shown:
         return 1
     if len(shown) == 1:

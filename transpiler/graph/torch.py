@@ -33,12 +33,12 @@ class WeightRef:
 
 @dataclass(frozen=True)
 class WeightOp:
-    """One step of a weight map. ``kind`` is one of
+    """One step of a weight map.
 
-    ``transpose`` (axes), ``reshape`` (shape), ``split`` (axis, sections, index), ``concatenate`` (axis, takes all
-    sources), ``permute_features`` (axis, spatial shape + channels as Keras has them: rows go from H,W,C to C,H,W
-    order), ``reorder`` (axis, sections, order: blocks of equal size are rearranged), ``add`` (all sources),
-    ``zeros`` (shape; no source), ``full`` (shape, value; no source), ``flip`` (axes), ``scale`` (factor).
+    ``kind`` is one of ``transpose`` (axes), ``reshape`` (shape), ``split`` (axis, sections, index), ``concatenate``
+    (axis, takes all sources), ``permute_features`` (axis, spatial shape + channels as Keras has them: rows go from
+    H,W,C to C,H,W order), ``reorder`` (axis, sections, order: blocks of equal size are rearranged), ``add`` (all
+    sources), ``zeros`` (shape; no source), ``full`` (shape, value; no source), ``flip`` (axes), ``scale`` (factor).
     """
 
     kind: str

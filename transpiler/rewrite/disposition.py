@@ -181,16 +181,16 @@ class Dispositions:
         return self.facts.creations.get(id(node), [])
 
 
-def describes(value: Any) -> bool:
+def describes(value: Any, depth: int = 0) -> bool:
     """Whether a value is part of the description of models and training, without a twin of its own in the output."""
     if isinstance(value, ApiObject):
         return True
     if isinstance(value, Symbol):
         return is_keras(value.name)
     if isinstance(value, (list, tuple)) and value:
-        return is_build(value) or all(describes(item) for item in value)
+        return is_build(value) or depth < 8 and all(describes(item, depth + 1) for item in value)
     if isinstance(value, dict) and value:
-        return is_build(value) or all(describes(item) for item in value.values())
+        return is_build(value) or depth < 8 and all(describes(item, depth + 1) for item in value.values())
     return is_build(value)
 
 

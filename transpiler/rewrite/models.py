@@ -68,7 +68,6 @@ class Translation:
 
     emitter: TrainingEmitter
     models: dict[int, TranslatedModel] = field(default_factory=dict)
-    torch_models: dict[int, TorchModel] = field(default_factory=dict)
 
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
@@ -110,7 +109,7 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
         return inputs, [value.layout == FIRST for value in walk_values(torch_model.outputs)]
 
     emitter = TrainingEmitter(ev.program, options, layouts)
-    translation = Translation(emitter, torch_models=memo)
+    translation = Translation(emitter)
     trains = any(action.symbol in _TRAINING for action in ev.program.actions)
     lower_options = LowerOptions(options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains)
     for model in _inner_first(ev.program.models):

@@ -19,9 +19,13 @@ class Names(cst.CSTVisitor):
         self._storing = storing
         return False
 
-    def visit_Subscript_value(self, node: cst.Subscript) -> None:
-        self._saved = self._storing
-        self._storing = 0
+    def visit_Subscript(self, node: cst.Subscript) -> bool:
+        storing, self._storing = self._storing, 0
+        node.value.visit(self)
+        for element in node.slice:
+            element.visit(self)
+        self._storing = storing
+        return False
 
     def visit_Arg(self, node: cst.Arg) -> bool:
         node.value.visit(self)

@@ -8,7 +8,7 @@ becomes in PyTorch, and how its weights map. Rules register under canonical name
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from transpiler.diagnostics import Refusal
@@ -164,7 +164,6 @@ OBJECTS: dict[str, tuple[Param, ...]] = {}  # initialisers, regularisers, constr
 REFUSED: dict[str, str] = {}  # symbol → why it is refused
 
 L = TypeVar("L", bound=type[LayerRule])
-O = TypeVar("O", bound=type[OpRule])  # noqa: E741
 
 
 def layer_rule(*symbols: str) -> Callable[[L], L]:
@@ -181,20 +180,6 @@ def layer_rule(*symbols: str) -> Callable[[L], L]:
     return register
 
 
-def op_rule(*symbols: str) -> Callable[[O], O]:
-    """Register an :class:`OpRule` under one or more canonical names (one instance each)."""
-
-    def register(cls: O) -> O:
-        for symbol in symbols:
-            if symbol in OPS:
-                raise ValueError(f"{symbol} has two rules")
-            OPS[symbol] = cls()
-            OPS[symbol].symbol = symbol
-        return cls
-
-    return register
-
-
 def object_rule(symbol: str, signature: str, **aliases: str) -> None:
     """Register the signature of a configurable object (``keras.optimizers.Adam``)."""
     if symbol in OBJECTS:
@@ -205,13 +190,3 @@ def object_rule(symbol: str, signature: str, **aliases: str) -> None:
 def refuse(symbol: str, reason: str) -> None:
     """State that a symbol is not translated, and why."""
     REFUSED[symbol] = reason
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """What an expression of the program becomes: text (over the kept argument texts), helpers and imports it needs."""
-
-    text: str
-    helpers: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()  # whole import lines, "import torch"
-    config: Mapping[str, Any] = field(default_factory=dict)

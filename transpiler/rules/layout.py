@@ -26,14 +26,6 @@ def physical_dim(value: Value, axis: Any) -> int:
     return 1 if index == rank - 1 else index + 1
 
 
-def physical_shape(value: Value) -> tuple[Dim, ...]:
-    """The shape as torch sees it."""
-    shape = value.spec.shape
-    if value.layout != FIRST or len(shape) < 3:
-        return shape
-    return (shape[0], shape[-1], *shape[1:-1])
-
-
 def permute_text(rank: int, to_first: bool) -> str:
     """The method call that moves the channel axis: ``permute(0, 3, 1, 2)``, or a transpose for sequences."""
     if rank == 3:

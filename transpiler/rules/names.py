@@ -43,7 +43,8 @@ _RENAMED = {
     "keras.layers.SeparableConvolution2D": "keras.layers.SeparableConv2D",
     "keras.layers.MaxPool1D": "keras.layers.MaxPooling1D", "keras.layers.MaxPool2D": "keras.layers.MaxPooling2D",
     "keras.layers.MaxPool3D": "keras.layers.MaxPooling3D", "keras.layers.AvgPool1D": "keras.layers.AveragePooling1D",
-    "keras.layers.AvgPool2D": "keras.layers.AveragePooling2D", "keras.layers.AvgPool3D": "keras.layers.AveragePooling3D",
+    "keras.layers.AvgPool2D": "keras.layers.AveragePooling2D",
+    "keras.layers.AvgPool3D": "keras.layers.AveragePooling3D",
     "keras.layers.GlobalMaxPool1D": "keras.layers.GlobalMaxPooling1D",
     "keras.layers.GlobalMaxPool2D": "keras.layers.GlobalMaxPooling2D",
     "keras.layers.GlobalMaxPool3D": "keras.layers.GlobalMaxPooling3D",
@@ -53,7 +54,8 @@ _RENAMED = {
     "keras.layers.BatchNormalizationV1": "keras.layers.BatchNormalization",
     "keras.layers.BatchNormalizationV2": "keras.layers.BatchNormalization",
     "keras.layers.Input": "keras.Input", "keras.models.Model": "keras.Model",
-    "keras.models.Sequential": "keras.Sequential", "keras.models.Input": "keras.Input", "keras.models.Functional": "keras.Model",
+    "keras.models.Sequential": "keras.Sequential", "keras.models.Input": "keras.Input",
+    "keras.models.Functional": "keras.Model",
     "keras.layers.Sequential": "keras.Sequential", "keras.layers.Model": "keras.Model",
     "keras.utils.pad_sequences": "keras.preprocessing.sequence.pad_sequences",
     "keras.preprocessing.pad_sequences": "keras.preprocessing.sequence.pad_sequences",
@@ -86,7 +88,7 @@ def canonical(name: str) -> str:
     return _RENAMED.get(name, name)
 
 
-# Keras 1's names keep their own meaning of positional arguments: `Convolution2D(32, 3, 3)` has a 3×3 kernel.
+# Keras 1's names keep their own meaning of positional arguments: `Convolution2D(32, 3, 3)` has a 3 by 3 kernel.
 KERAS1_CLASSES = {
     "keras.layers.Convolution2D": "keras.layers.Conv2D",
     "keras.layers.Convolution3D": "keras.layers.Conv3D",

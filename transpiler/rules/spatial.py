@@ -8,6 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import TensorSpec
 from transpiler.graph.symbolic import Dim, Scalar, is_known
 from transpiler.graph.torch import FIRST, Value
+from transpiler.rules.arguments import choice
 
 if TYPE_CHECKING:
     from transpiler.rules.lowering import Lowering
@@ -25,10 +26,7 @@ def ntuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
 
 def check_padding(value: Any, allowed: tuple[str, ...] = ("valid", "same")) -> str:
     """The padding in lower case."""
-    text = value.lower() if isinstance(value, str) else value
-    if text not in allowed:
-        raise Refusal("KT103", f"`padding` must be one of {', '.join(allowed)}, not {value!r}")
-    return str(text)
+    return choice(value, allowed, "padding")
 
 
 def check_format(config: dict[str, Any], layer: str) -> None:

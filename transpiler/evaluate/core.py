@@ -20,7 +20,7 @@ from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
 from transpiler.graph.program import Action, Program
-from transpiler.graph.symbolic import Expr
+from transpiler.graph.symbolic import Expr, UnknownValueError
 
 
 @dataclass(eq=False)
@@ -52,6 +52,17 @@ class Facts:
 
 class FailedDependencyError(Exception):
     """Something needed a value whose own failure has been told already."""
+
+
+@contextmanager
+def checked_arguments(symbol: str) -> Iterator[None]:
+    """Within: a rule looks at arguments of the program's; values of a kind that Keras would not take are refused."""
+    try:
+        yield
+    except UnknownValueError as error:
+        raise Refusal("KT201", f"an argument of `{symbol}` must be known: {error}") from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise Refusal("KT103", f"the arguments of `{symbol}` do not fit: {error}") from None
 
 
 FAILED = Opaque("it could not be translated above")

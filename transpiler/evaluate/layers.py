@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed, is_known, plain
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, checked_arguments, is_failed, is_known, plain
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
@@ -44,7 +44,8 @@ def make_layer(
     common = {key: named.pop(key) for key in list(named) if key in COMMON_PARAMS and key not in own}
     bound = bind(symbol.rpartition(".")[2], rule.params, positional, named)
     config = {key: _config_value(ev, symbol, key, value) for key, value in bound.items()}
-    config = rule.normalize(config)
+    with checked_arguments(symbol):
+        config = rule.normalize(config)
     name, explicit = _layer_name(ev, symbol, common, anonymous)
     layer = Layer(symbol, config, name, explicit, ev.origin(node))
     if symbol == "keras.layers.Lambda":
@@ -188,7 +189,8 @@ def _infer(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> Any:
         return _trace_lambda(ev, layer, made)
     args = map_tensors(list(made.args), lambda t: t.spec)
     kwargs = map_tensors(made.kwargs, lambda t: t.spec)
-    return rule.infer(layer, *args, **kwargs)
+    with checked_arguments(layer.symbol):
+        return rule.infer(layer, *args, **kwargs)
 
 
 def _trace_lambda(ev: Evaluator, layer: Layer, made: Node) -> Any:

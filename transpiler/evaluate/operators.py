@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed, plain
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, checked_arguments, is_failed, plain
 from transpiler.evaluate.values import Created, Opaque, Symbol
 from transpiler.graph.keras import Node, Tensor, TensorSpec, map_tensors
 from transpiler.graph.program import Array
@@ -29,7 +29,8 @@ def make_op(ev: Evaluator, symbol: str, args: tuple[Any, ...], kwargs: dict[str,
         raise Refusal("KT101", f"`{symbol}` on a tensor is not supported" + (f": {why}" if why else ""))
     args, kwargs = _operands(created(ev, args, node)), _operands(created(ev, kwargs, node))
     with ev.working_on(node):
-        specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))
+        with checked_arguments(symbol):
+            specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))
     made = Node(symbol, args, kwargs, ev.origin(node))
     return finish_node(ev, made, specs, node)
 

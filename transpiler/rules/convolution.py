@@ -238,7 +238,7 @@ class _Transpose(_Conv):
         if config["padding"] == "causal":
             raise Refusal("KT103", "a transposed convolution has no causal padding")
         if config.get("output_padding") is not None:
-            config["output_padding"] = ntuple(config["output_padding"], self.rank, "output_padding")
+            config["output_padding"] = ntuple(config["output_padding"], self.rank, "output_padding", least=0)
             if any(o >= s for o, s in zip(config["output_padding"], config["strides"], strict=True)):
                 raise Refusal("KT103", "`output_padding` must be smaller than the stride")
         if config.get("output_shape") is not None:

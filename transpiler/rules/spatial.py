@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Pads = tuple[tuple[int, int], ...]
 
 
-def ntuple(value: Any, rank: int, name: str) -> tuple[int, ...]:
+def ntuple(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
     """``3`` or ``(3, 3)`` as a tuple of ``rank`` ints; raises KT103 as Keras would."""
     items = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
-    if len(items) != rank or not all(isinstance(item, int) and item >= 0 for item in items):
+    if len(items) != rank or not all(isinstance(item, int) and item >= least for item in items):
         raise Refusal("KT103", f"`{name}` must be an int or {rank} ints, not {value!r}")
     return items
 

@@ -71,6 +71,10 @@ class TrainingEmitter:
         """The import lines needed so far."""
         return imports_of([*self.helpers(), *self.helpers_used.texts])
 
+    def helper_names(self) -> set[str]:
+        """What the helpers needed so far are called in the output."""
+        return {self.helpers_used.names[name] for name in self.helpers_used.wanted}
+
     # -- training ---------------------------------------------------------------------------------------------------
     def compile(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
         """``model.compile(...)``: the criterion, the optimizer and the metrics."""

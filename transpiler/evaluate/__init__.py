@@ -29,6 +29,7 @@ def evaluate(module: cst.Module, positions: Mapping[cst.CSTNode, Any], entries: 
     for entry in entries:
         _guarded(ev, lambda entry=entry: _entry(ev, entry))
     _uncalled(ev)
+    ev.program.names -= {name for name, value in ev.scope.names.items() if is_keras_value(value)}
     for model in ev.program.models:
         _settled(ev, model)
     return ev

@@ -13,6 +13,7 @@ from transpiler.evaluate.core import (
     Creation,
     Evaluator,
     FailedDependencyError,
+    decided,
     is_build,
     is_failed,
     is_known,
@@ -368,7 +369,7 @@ def _named_opaque(ev: Evaluator, node: cst.Call) -> Opaque:
 def _structural(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if any(is_failed(v) for v in args):
         raise FailedDependencyError
-    args = [plain(v) if isinstance(v, (Expr, range)) else v for v in args]
+    args = [decided(v) if isinstance(v, (Expr, range)) else v for v in args]
     try:
         result = STRUCTURAL[name](*args, **kwargs)
     except (TypeError, ValueError):
@@ -381,7 +382,7 @@ def _pure(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         number = args[0].value
         if (name == "builtins.int") == isinstance(number, int):
             return args[0]
-    args = plain(args)
+    args = decided(args)
     if any(isinstance(v, str) and len(v) > 4000 for v in args) and name == "builtins.int":
         raise limits.LimitReached("an integer of thousands of digits")
     try:

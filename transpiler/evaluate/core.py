@@ -260,13 +260,8 @@ def is_build(value: Any, depth: int = 0) -> bool:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """``value`` with known expressions replaced by their numbers (deep in lists, tuples and dicts).
-
-    Looking at a number this way makes its leaves structural.
-    """
+    """``value`` with known expressions replaced by their numbers (deep in lists, tuples and dicts)."""
     if isinstance(value, Expr):
-        for leaf in value.leaves():
-            leaf.structural = True
         return value.value if value.known else value
     if depth > 40:
         raise limits.LimitReached("a container nested too deeply")
@@ -277,6 +272,25 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()}
     return value
+
+
+def decided(value: Any) -> Any:
+    """``plain(value)`` where the structure of what is built follows from it: its leaves become structural."""
+    result = plain(value)  # first, for it bounds the depth
+    _mark_structural(value)
+    return result
+
+
+def _mark_structural(value: Any) -> None:
+    if isinstance(value, Expr):
+        for leaf in value.leaves():
+            leaf.structural = True
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _mark_structural(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _mark_structural(item)
 
 
 def is_known(value: Any, depth: int = 0) -> bool:
@@ -300,4 +314,4 @@ def require_known(value: Any, why: str) -> Any:
     if isinstance(value, Symbol) or not is_known(value):
         reason = f": {value.why}" if isinstance(value, Opaque) and value.why else ""
         raise Refusal("KT201", f"{why} must be known when the model is translated{reason}")
-    return plain(value)
+    return decided(value)

@@ -17,6 +17,7 @@ from transpiler.evaluate.core import (
     FAILED,
     Evaluator,
     FailedDependencyError,
+    decided,
     is_build,
     is_failed,
     is_known,
@@ -312,7 +313,7 @@ def compare(ev: Evaluator, op: cst.BaseCompOp, left: Any, right: Any, node: cst.
         return (left == right) is isinstance(op, cst.Equal)
     if is_known(left) and is_known(right):
         try:
-            return bool(_COMPARE[type(op)](plain(left), plain(right)))
+            return bool(_COMPARE[type(op)](decided(left), decided(right)))
         except (TypeError, KeyError):
             raise Refusal("KT205", "these values cannot be compared") from None
     return Opaque("a comparison with a value known only at run time")
@@ -385,7 +386,7 @@ def item(ev: Evaluator, value: Any, key: Any, node: cst.CSTNode) -> Any:
                 return value[known]
         except TypeError:
             pass
-        if is_known(key) and all(not isinstance(k, int) or k < 2**31 for k in value):
+        if is_known(key) and any(map(is_build, value.values())):
             raise Refusal("KT205", f"the key {known!r} is not in this dict")
     return Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
 
@@ -394,6 +395,8 @@ def _python_item(value: Any, key: Any) -> Any:
     try:
         return value[key]
     except IndexError:
+        if isinstance(value, list) and not any(map(is_build, value)):
+            return Opaque("an item of a list that grows when the program runs")
         raise Refusal("KT205", f"index {key} is out of range for {len(value)} items") from None
     except (TypeError, ValueError):
         raise Refusal("KT205", "this index does not fit the sequence") from None

@@ -8,7 +8,15 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, checked_arguments, is_failed, is_known, plain
+from transpiler.evaluate.core import (
+    Evaluator,
+    FailedDependencyError,
+    checked_arguments,
+    decided,
+    is_failed,
+    is_known,
+    plain,
+)
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
@@ -122,7 +130,7 @@ def _dim(value: Any, rank: int) -> Any:
     if isinstance(value, Opaque):
         return value.expr
     if isinstance(value, Expr) and value.known and rank > 1:
-        return plain(value)
+        return decided(value)
     if value is None or isinstance(value, (int, Expr)):
         return value
     raise Refusal("KT103", f"{value!r} is not a size")
@@ -147,7 +155,7 @@ def _config_value(ev: Evaluator, symbol: str, key: str, value: Any) -> Any:
         raise Refusal("KT102", f"`{key}` given as an array is not supported")
     if key in _SIZES and isinstance(value, Expr):
         return value
-    return plain(value)
+    return decided(value)
 
 
 def layer_function(ev: Evaluator, function: Any) -> FunctionRef:

@@ -11,7 +11,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.assign import assign
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed, plain
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, decided, is_build, is_failed
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque
 from transpiler.graph.keras import Frame, Tensor
 from transpiler.graph.program import Array
@@ -21,7 +21,7 @@ def iterate(ev: Evaluator, value: Any) -> Iterable[Any] | None:
     """The elements to loop over, or None where they are unknown."""
     if is_failed(value):
         raise FailedDependencyError
-    value = plain(value) if not isinstance(value, (list, tuple, dict)) else value
+    value = decided(value) if not isinstance(value, (list, tuple, dict)) else value
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, (range, str, bytes)):

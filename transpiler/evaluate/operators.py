@@ -28,9 +28,8 @@ def make_op(ev: Evaluator, symbol: str, args: tuple[Any, ...], kwargs: dict[str,
         why = REFUSED.get(symbol)
         raise Refusal("KT101", f"`{symbol}` on a tensor is not supported" + (f": {why}" if why else ""))
     args, kwargs = _operands(created(ev, args, node)), _operands(created(ev, kwargs, node))
-    with ev.working_on(node):
-        with checked_arguments(symbol):
-            specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))
+    with ev.working_on(node), checked_arguments(symbol):
+        specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))
     made = Node(symbol, args, kwargs, ev.origin(node))
     return finish_node(ev, made, specs, node)
 

@@ -11,7 +11,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.assign import assign, augmented, delete
 from transpiler.evaluate.calls import define_class, define_function
-from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, is_build, is_known, plain
+from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, decided, is_build, is_known
 from transpiler.evaluate.imports import import_from, import_names
 from transpiler.evaluate.loops import run_for, run_while
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
@@ -165,7 +165,7 @@ def _assert(ev: Evaluator, node: cst.Assert) -> None:
 def truth(value: Any) -> bool | None:
     """The truth of ``value``, or None where it is unknown."""
     if is_known(value):
-        return bool(plain(value))
+        return bool(decided(value))
     if isinstance(value, (list, tuple, dict, set)):
         return bool(value)
     if isinstance(value, Opaque) or not is_build(value):

@@ -13,6 +13,7 @@ import libcst as cst
 from transpiler.emit.helpers import imports_of
 from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.functions import TensorFunctions
+from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
 from transpiler.rewrite.models import Translation
 from transpiler.rewrite.program import Rewriter
 from transpiler.rewrite.residue import names_of
@@ -39,7 +40,9 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     emitter = translation.emitter
     functions = TensorFunctions(ev)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
-    rewriter = Rewriter(ev, translation.codes(), emitter.render, lambda: on_device, functions=functions)
+    rewriter = Rewriter(
+        ev, translation.codes(), emitter.render, lambda: on_device, emitter.helper_names, functions=functions
+    )
     statements, place = rewriter.module()
     wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
     helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
@@ -68,13 +71,28 @@ class _Parts:
         body = "".join([*self.helpers, *map(_code, self.statements)])
         gone = _gone(self.ev.scan.names, self.ev.module.code, body)
         kept = [(at, _without(statement, gone)) for at, statement in enumerate(self.statements)]
-        before = "".join(_code(s) for at, s in kept if s is not None and at < self.place)
+        first = [s for at, s in kept if s is not None and at < self.place]
         after = "".join(_code(s) for at, s in kept if s is not None and at >= self.place)
+        before = "".join(map(_code, first))
         lines = merge_imports({line for line in self.imports if _used(line, body)}, before)
+        if lines:
+            before, lines = _with_theirs(first, lines)
         header = "".join(map(_code, self.ev.module.header))
         footer = "".join(map(_code, self.ev.module.footer))
         ours = "".join(f"{line}\n" for line in lines)
         return header + before + ours + "\n\n".join(["", *self.helpers, ""]) + after + footer
+
+
+def _with_theirs(first: list[Any], lines: list[str]) -> tuple[str, list[str]]:
+    """Our import lines in order with the source's own that stand just before them; and the text before all of these."""
+    start = len(first)
+    while start and is_plain_import(first[start - 1]):
+        start -= 1
+    if start == len(first):
+        return "".join(map(_code, first)), sorted_block(lines).splitlines()
+    theirs = [line for statement in first[start:] for line in import_lines(statement)]
+    gap = "\n" * len(first[start].leading_lines)
+    return "".join(map(_code, first[:start])) + gap, sorted_block([*theirs, *lines]).splitlines()
 
 
 def _code(node: Any) -> str:
@@ -102,12 +120,10 @@ def merge_imports(lines: set[str], existing: str) -> list[str]:
         if line.startswith("from ") and line not in present:
             module, names = re.fullmatch(r"from (\S+) import (.+)", line).groups()  # type: ignore[union-attr]
             froms.setdefault(module, set()).update(name.strip() for name in names.split(","))
-    joined = [f"from {module} import {', '.join(sorted(names, key=_order))}" for module, names in sorted(froms.items())]
+    joined = [
+        f"from {module} import {', '.join(sorted(names, key=name_order))}" for module, names in sorted(froms.items())
+    ]
     return [*plain, *joined]
-
-
-def _order(name: str) -> tuple[bool, str]:
-    return (not name[:1].isupper(), name)
 
 
 def _without(statement: Any, gone: set[str]) -> Any:

@@ -44,6 +44,7 @@ class Rewriter:
     models: dict[int, ModelCode]
     render: Callable[[Action, Any, str], Any]
     needs_device: Callable[[], bool]
+    helper_names: Callable[[], set[str]]
     dispositions: Dispositions = field(init=False)
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
@@ -468,6 +469,8 @@ class Rewriter:
         return {"items": [rewrite(item) for item in node.items]}
 
     def _check_name(self, name: str, original: Statement) -> None:
+        if name in self.helper_names():
+            return  # a helper of ours that took over the name
         value = self.ev.scope.names.get(name)
         from_keras = isinstance(value, Symbol) and is_keras(value.name)
         if name in self.failed_names or not from_keras and name not in self.dropped_names:

@@ -118,7 +118,7 @@ TASKS = {
     "sparse": (4, "softmax", "index", "'sparse_categorical_crossentropy'"),
 }
 FIT = """
-history = model.fit(x, y, epochs=4, batch_size=16, shuffle=False, validation_split=0.2, verbose=0).history
+history = model.fit(x, y, epochs=6, batch_size=16, shuffle=False, validation_split=0.2, verbose=0).history
 score = model.evaluate(x, y, verbose=0)
 predicted = model.predict(x, verbose=0)
 """

@@ -180,6 +180,10 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     from transpiler.evaluate.operators import created
 
     args, kwargs = created(ev, args, node), created(ev, kwargs, node)
+    for value in args:
+        if isinstance(value, Opaque) and value.maybe_model:
+            raise Refusal("KT201", f"a layer is called on something unknown: {value.why}",
+                          "call the function in this file, or trace a call with --entry")  # fmt: skip
     if not any(True for _ in walk_tensors([args, kwargs])):
         raise Refusal("KT105", f"calling the layer `{layer.name}` outside a model is not translated")
     rule = LAYERS[layer.symbol]

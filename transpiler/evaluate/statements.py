@@ -34,8 +34,8 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     except Refusal as error:
         _fail(ev, node, error)
     except FailedDependencyError:
-        _poison(ev, node)
         ev.mark_build(node)
+        _poison(ev, node)
     finally:
         ev.statement = outer
         ev.current = current
@@ -47,9 +47,11 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 
 
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
-    """Give the names that a failed statement would have bound a failed value."""
+    """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
     for name in bound_names(node):
         ev.scope.set(name, FAILED)
+    if isinstance(node, cst.SimpleStatementLine) and any(isinstance(small, cst.Return) for small in node.body):
+        raise ReturnSignal(FAILED)
 
 
 class _BoundNames(cst.CSTVisitor):

@@ -9,6 +9,13 @@ from transpiler.result import Result
 
 def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
     """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
+    from transpiler.source.collector import collector_paused
+
+    with collector_paused():
+        return _run(source, filename, options or Options())
+
+
+def _run(source: str, filename: str, options: Options) -> Result:
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
@@ -16,7 +23,6 @@ def run(source: str, filename: str = "<string>", options: Options | None = None)
     from transpiler.source.positions import positions_of
     from transpiler.source.read import parse_module
 
-    options = options or Options()
     module = parse_module(source, filename)
     evaluation = evaluate(module, positions_of(module), options.entry)
     translated = translate_models(evaluation, filename, options)

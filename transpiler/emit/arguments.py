@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import OBJECTS
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> ast.expr | None:
-    """The expression that ``text`` is, or None."""
+    """The expression that ``text`` is, or None. Not to be changed: the same text gives the same tree."""
     try:
         return ast.parse(f"({text})", mode="eval").body
     except SyntaxError:

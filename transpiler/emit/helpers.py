@@ -62,6 +62,10 @@ _IMPORTS = {
 }  # fmt: skip
 
 
+_CALLED = re.compile(r"(?<!def )(?<!class )(?<![\w.\"])(\w+)\(")
+_MAPPED = re.compile(r"map\((\w+),")
+
+
 class Names(dict[str, str]):
     """The name of every helper in this file; templates read them as attributes."""
 
@@ -111,12 +115,13 @@ class Helpers:
             name = pending.pop()
             if name not in sources:
                 sources[name] = self._render(name, needs)
-                pending.extend(other for other in TEMPLATES if self._calls(sources[name], other))
+                pending.extend(self._called(sources[name]))
         return [sources[name] for name in TEMPLATES if name in sources]
 
-    def _calls(self, source: str, name: str) -> bool:
-        called = re.escape(self.names[name])
-        return re.search(rf"(?<!def )(?<!class )(?<![\w.\"]){called}\(|map\({called},", source) is not None
+    def _called(self, source: str) -> list[str]:
+        """The helpers that a source calls or maps."""
+        called = {*_CALLED.findall(source), *_MAPPED.findall(source)}
+        return [name for name in TEMPLATES if self.names[name] in called]
 
     def _render(self, name: str, needs: Mapping[str, Any]) -> str:
         path, variables = TEMPLATES[name]

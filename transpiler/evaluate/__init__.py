@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
@@ -14,11 +14,12 @@ from transpiler.evaluate.core import Evaluator, FailedDependencyError
 from transpiler.evaluate.scan import scan_module
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Signal
 from transpiler.graph.keras import Model
+from transpiler.source.positions import Positions
 
 _MODEL_METHODS = {"compile", "fit", "predict", "evaluate", "train_on_batch", "add", "history"}
 
 
-def evaluate(module: cst.Module, positions: Mapping[cst.CSTNode, Any], entries: Sequence[str] = ()) -> Evaluator:
+def evaluate(module: cst.Module, positions: Positions, entries: Sequence[str] = ()) -> Evaluator:
     """Interpret ``module``; ``entries`` are calls to trace besides (``--entry``)."""
     ev = Evaluator(module, positions)
     scan = scan_module(module)

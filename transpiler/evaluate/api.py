@@ -8,7 +8,14 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed, is_known, plain
+from transpiler.evaluate.core import (
+    Evaluator,
+    FailedDependencyError,
+    has_failed,
+    is_build,
+    is_known,
+    plain,
+)
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
@@ -25,9 +32,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
 
-    for value in (*args, *kwargs.values()):
-        if is_failed(value):
-            raise FailedDependencyError
+    if has_failed([args, kwargs]):
+        raise FailedDependencyError
     if name == "keras.Sequential":
         return make_sequential(ev, args, kwargs, node)
     if name == "keras.Model":

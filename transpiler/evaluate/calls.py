@@ -36,6 +36,7 @@ from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
 from transpiler.rules.training import METHODS as METHODS_OF_MODELS
+from transpiler.source.tree import walk
 
 
 def call(ev: Evaluator, node: cst.Call) -> Any:
@@ -188,23 +189,8 @@ def _run_body(ev: Evaluator, function: Function) -> Any:
     return None
 
 
-class _YieldFinder(cst.CSTVisitor):
-    found = False
-
-    def visit_Yield(self, node: cst.Yield) -> None:
-        self.found = True
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-
 def _is_generator(node: cst.FunctionDef) -> bool:
-    finder = _YieldFinder()
-    node.body.visit(finder)
-    return finder.found
+    return any(isinstance(part, cst.Yield) for part in walk(node.body, closed=(cst.FunctionDef, cst.Lambda)))
 
 
 def bind_parameters(
@@ -272,20 +258,17 @@ def _by_source(expr: Expr) -> Expr:
     return Expr(expr.op, tuple(_by_source(arg) for arg in expr.args), value=expr.value)
 
 
-class _BuilderFinder(cst.CSTVisitor):
-    """Looks for a call of something that ends in Model or Sequential, and a return."""
-
-    def __init__(self) -> None:
-        self.model = False
-        self.returns = False
-
-    def visit_Call(self, node: cst.Call) -> None:
-        func = node.func
-        name = func.value if isinstance(func, cst.Name) else func.attr.value if isinstance(func, cst.Attribute) else ""
-        self.model = self.model or name.endswith(("Model", "Sequential"))
-
-    def visit_Return(self, node: cst.Return) -> None:
-        self.returns = self.returns or node.value is not None
+def _builds_and_returns(body: cst.CSTNode) -> bool:
+    """Whether there is a call of something that ends in Model or Sequential, and a return."""
+    model = returns = False
+    for node in walk(body):
+        if isinstance(node, cst.Call):
+            func = node.func
+            last = func.attr if isinstance(func, cst.Attribute) else func
+            model = model or isinstance(last, cst.Name) and last.value.endswith(("Model", "Sequential"))
+        elif isinstance(node, cst.Return):
+            returns = returns or node.value is not None
+    return model and returns
 
 
 def is_builder(function: Function) -> bool:
@@ -293,9 +276,7 @@ def is_builder(function: Function) -> bool:
     if isinstance(function.node, cst.Lambda):
         return False
     if function.builder is None:
-        finder = _BuilderFinder()
-        function.node.body.visit(finder)
-        function.builder = finder.model and finder.returns
+        function.builder = _builds_and_returns(function.node.body)
     return function.builder
 
 

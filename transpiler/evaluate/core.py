@@ -6,7 +6,7 @@ computed where it is known and carried as unknown where it is not. No code of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, S
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
 from transpiler.graph.program import Action, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
+from transpiler.source.positions import Positions
 
 
 @dataclass(eq=False)
@@ -71,7 +72,7 @@ FAILED = Opaque("it could not be translated above")
 class Evaluator:
     """Interprets one module; the result is in :attr:`program` and :attr:`facts`."""
 
-    def __init__(self, module: cst.Module, positions: Mapping[cst.CSTNode, Any]) -> None:
+    def __init__(self, module: cst.Module, positions: Positions) -> None:
         self.module = module
         self.positions = positions
         self.scope = Scope("")
@@ -240,12 +241,24 @@ class Evaluator:
 
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""
-        return self.module.code_for_node(node).strip()
+        text = self.positions.text(node)
+        if text is None or "\n" in text:  # the lines of an indented block have its indentation in the module's text
+            text = self.module.code_for_node(node)
+        return text.strip()
 
 
 def is_failed(value: Any) -> bool:
     """Whether ``value`` comes from something that was refused."""
     return value is FAILED
+
+
+def has_failed(value: Any, depth: int = 0) -> bool:
+    """Whether something that was refused is in ``value``, lists, tuples and dicts looked through."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)) and depth < 4:
+        return any(has_failed(item, depth + 1) for item in value)
+    return is_failed(value)
 
 
 def is_build(value: Any, depth: int = 0) -> bool:

@@ -13,6 +13,7 @@ from transpiler.evaluate.core import (
     FailedDependencyError,
     checked_arguments,
     decided,
+    has_failed,
     is_failed,
     is_known,
     plain,
@@ -174,9 +175,8 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     """``layer(inputs, …)``: one node of the graph."""
     if not args and "inputs" in kwargs:
         args, kwargs = [kwargs["inputs"]], {k: v for k, v in kwargs.items() if k != "inputs"}
-    for value in (*args, *kwargs.values()):
-        if is_failed(value):
-            raise FailedDependencyError
+    if has_failed([args, kwargs]):
+        raise FailedDependencyError
     from transpiler.evaluate.operators import created
 
     args, kwargs = created(ev, args, node), created(ev, kwargs, node)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 
 import libcst as cst
+
+from transpiler.source.tree import children
 
 
 @dataclass
@@ -19,10 +22,7 @@ class Scan:
 
 
 _STATEMENTS = (cst.BaseCompoundStatement, cst.SimpleStatementLine)
-_SKIPPED = (
-    cst.BaseParenthesizableWhitespace, cst.TrailingWhitespace, cst.EmptyLine, cst.Comma, cst.BaseString, cst.BaseNumber,
-    cst.AssignEqual, cst.Dot, cst.LeftParen, cst.RightParen, cst.LeftSquareBracket, cst.RightSquareBracket,
-)  # fmt: skip
+_SKIPPED = (cst.BaseString, cst.BaseNumber, cst.Import, cst.ImportFrom)
 
 
 def scan_module(module: cst.Module) -> Scan:
@@ -31,19 +31,20 @@ def scan_module(module: cst.Module) -> Scan:
     stack: list[tuple[cst.CSTNode, tuple[int, ...], int, int]] = [(module, (), 0, 0)]
     while stack:
         current, owners, depth, loops = stack.pop()
-        if isinstance(current, _SKIPPED):
-            if isinstance(current, cst.FormattedString):
-                stack.extend((child, owners, depth, loops) for child in current.children)
-            continue
-        if isinstance(current, _STATEMENTS):
-            owners = (*owners, id(current))
-            scan.reads[id(current)] = set()
-            scan.methods[id(current)] = set()
         if isinstance(current, cst.Name):
             scan.names.add(current.value)
             for statement in owners:
                 scan.reads[statement].add(current.value)
             continue
+        kind = type(current)
+        if _is_kind(kind, _SKIPPED):
+            if isinstance(current, cst.FormattedString):
+                stack.extend((child, owners, depth, loops) for child in current.parts)
+            continue
+        if _is_kind(kind, _STATEMENTS):
+            owners = (*owners, id(current))
+            scan.reads[id(current)] = set()
+            scan.methods[id(current)] = set()
         if not depth or isinstance(current, (cst.Global, cst.AugAssign)):
             _note_bindings(scan, current, loops)
         if isinstance(current, cst.Attribute):
@@ -54,12 +55,16 @@ def scan_module(module: cst.Module) -> Scan:
         if isinstance(current, cst.Arg):
             stack.append((current.value, owners, depth, loops))
             continue
-        if isinstance(current, (cst.Import, cst.ImportFrom)):
-            continue
-        depth += isinstance(current, (cst.FunctionDef, cst.ClassDef))
-        loops += isinstance(current, (cst.For, cst.While))
-        stack.extend((child, owners, depth, loops) for child in current.children)
+        depth += _is_kind(kind, (cst.FunctionDef, cst.ClassDef))
+        loops += _is_kind(kind, (cst.For, cst.While))
+        stack.extend((child, owners, depth, loops) for child in children(current))
     return scan
+
+
+@cache
+def _is_kind(kind: type[cst.CSTNode], kinds: tuple[type[cst.CSTNode], ...]) -> bool:
+    """Remembered, as these classes are abstract: asking is slow."""
+    return issubclass(kind, kinds)
 
 
 def _note_bindings(scan: Scan, node: cst.CSTNode, loops: int) -> None:

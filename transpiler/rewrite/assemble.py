@@ -6,6 +6,8 @@ import ast
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import libcst as cst
@@ -66,14 +68,22 @@ class _Parts:
     helpers: list[str]
     imports: set[str]
 
+    def __post_init__(self) -> None:
+        module = self.ev.module
+        alike = (module.default_indent, module.default_newline) == (_BLANK.default_indent, _BLANK.default_newline)
+        self._same = set(map(id, module.body)) if alike else set()
+        self._codes: dict[int, str] = {}
+        self._kept: list[Any] = []  # the identities stand for these
+
     def text(self) -> str:
         """Imports of the source that nothing uses any more are left out (those that were unused before stay)."""
-        body = "".join([*self.helpers, *map(_code, self.statements)])
-        gone = _gone(self.ev.scan.names, self.ev.module.code, body)
+        codes = [self._code(statement) for statement in self.statements]
+        body = "".join([*self.helpers, *codes])
+        gone = _gone(self._imported(), self.ev.positions.code, [*self.helpers, *codes])
         kept = [(at, _without(statement, gone)) for at, statement in enumerate(self.statements)]
         first = [s for at, s in kept if s is not None and at < self.place]
-        after = "".join(_code(s) for at, s in kept if s is not None and at >= self.place)
-        before = "".join(map(_code, first))
+        after = "".join(self._code(s) for at, s in kept if s is not None and at >= self.place)
+        before = "".join(map(self._code, first))
         lines = merge_imports({line for line in self.imports if _used(line, body)}, before)
         if lines:
             before, lines = _with_theirs(first, lines)
@@ -81,6 +91,21 @@ class _Parts:
         footer = "".join(map(_code, self.ev.module.footer))
         ours = "".join(f"{line}\n" for line in lines)
         return header + before + ours + "\n\n".join(["", *self.helpers, ""]) + after + footer
+
+    def _code(self, statement: Any) -> str:
+        """The text of a statement; one that stayed as it was is taken from the source, if that is laid out as ours."""
+        if id(statement) in self._same:
+            text = self.ev.positions.text(statement) or ""
+            return text if text.endswith("\n") else f"{text}\n"  # the last line of the file may have no end
+        if id(statement) not in self._codes:
+            self._codes[id(statement)] = _code(statement)
+            self._kept.append(statement)
+        return self._codes[id(statement)]
+
+    def _imported(self) -> set[str]:
+        """The names that the imports among the statements bind."""
+        lines = [s for s in self.statements if isinstance(s, cst.SimpleStatementLine)]
+        return {name for line in lines if isinstance(line.body[0], _IMPORTS) for name in names_of(line).bound}
 
 
 def _with_theirs(first: list[Any], lines: list[str]) -> tuple[str, list[str]]:
@@ -100,8 +125,10 @@ def _code(node: Any) -> str:
 
 
 _BLANK = cst.Module([])
+_IMPORTS = (cst.Import, cst.ImportFrom)
 
 
+@cache
 def _bound(line: str) -> list[str]:
     statement = cst.parse_statement(line)
     return sorted(names_of(statement).bound)
@@ -132,7 +159,7 @@ def _without(statement: Any, gone: set[str]) -> Any:
     small = statement.body[0]
     if (
         len(statement.body) != 1
-        or not isinstance(small, (cst.Import, cst.ImportFrom))
+        or not isinstance(small, _IMPORTS)
         or isinstance(small.names, cst.ImportStar)
     ):
         return statement
@@ -148,10 +175,15 @@ def _without(statement: Any, gone: set[str]) -> Any:
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def _gone(names: set[str], before: str, after: str) -> set[str]:
-    """The names that the source reads and the output does not; only for those that became rarer the code is parsed."""
-    old, new = Counter(_WORD.findall(before)), Counter(_WORD.findall(after))
-    rarer = {name for name in names if new[name] < old[name]}
-    if not any(new[name] for name in rarer):
-        return rarer
-    return rarer - {node.id for node in ast.walk(ast.parse(after)) if isinstance(node, ast.Name)}
+def _gone(names: set[str], before: str, after: list[str]) -> set[str]:
+    """The names of the source that no part of the output reads; only parts that have those that became rarer are parsed.
+
+    Names that were as rare before stay: nobody used them.
+    """
+    words = [_WORD.findall(part) for part in after]
+    old, new = Counter(_WORD.findall(before)), Counter(chain.from_iterable(words))
+    gone = {name for name in names if new[name] < old[name]}
+    for part, found in zip(after, words, strict=True):
+        if not gone.isdisjoint(found):
+            gone -= {node.id for node in ast.walk(ast.parse(part)) if isinstance(node, ast.Name)}
+    return gone

@@ -10,6 +10,7 @@ from transpiler.evaluate.core import Creation, Facts, is_build
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, Model
 from transpiler.rules.names import canonical, is_keras
+from transpiler.source.tree import walk
 
 KEEP, NEUTRAL, DROP = "keep", "neutral", "drop"
 
@@ -43,9 +44,9 @@ class Dispositions:
 
     def _stores(self, body: cst.CSTNode) -> bool:
         """Whether a function keeps anything but layers and tensors in attributes: then others rely on it."""
-        finder = _Stores()
-        body.visit(finder)
-        for node in finder.found:
+        for node in walk(body, closed=(cst.FunctionDef,)):
+            if not isinstance(node, cst.Assign) or not any(isinstance(t.target, cst.Attribute) for t in node.targets):
+                continue
             value = self.facts.values.get(id(node.value))
             if isinstance(value, Model) or not is_build(value):
                 return True
@@ -55,13 +56,9 @@ class Dispositions:
         return any(id(statement) in self.facts.visited for statement in node.body.body)
 
     def _returned(self, body: cst.CSTNode) -> list[Any]:
-        finder = _Returns()
-        body.visit(finder)
-        return [
-            self.facts.values[id(n.value)]
-            for n in finder.found
-            if n.value is not None and id(n.value) in self.facts.values
-        ]
+        values = self.facts.values
+        inside = walk(body, closed=(cst.FunctionDef, cst.Lambda))
+        return [values[id(n.value)] for n in inside if isinstance(n, cst.Return) and id(n.value) in values]
 
     # -- statements -------------------------------------------------------------------------------------------------
     def statement(self, node: cst.CSTNode) -> str:
@@ -101,6 +98,8 @@ class Dispositions:
 
     def small(self, node: cst.CSTNode, line: cst.CSTNode) -> str:
         """The disposition of one small statement of a line."""
+        if id(line) in self.facts.builds and not isinstance(line, cst.SimpleStatementSuite):
+            return DROP  # it needed something that was refused, which has been told
         self._touched = id(line) in self.facts.touched or isinstance(line, cst.SimpleStatementSuite)
         return self._small(node)
 
@@ -170,11 +169,7 @@ class Dispositions:
         return KEEP
 
     def _has_actions(self, node: cst.CSTNode) -> bool:
-        if not self._touched:
-            return False
-        finder = _Actions(self.facts)
-        node.visit(finder)
-        return finder.found
+        return self._touched and any(id(part) in self.facts.actions for part in walk(node))
 
     def creation(self, node: cst.CSTNode) -> list[Creation]:
         """The creations at ``node`` that are to be written there: a builder's own are written where it is called."""
@@ -200,57 +195,8 @@ def _combine(answers: list[str]) -> str:
     return DROP if DROP in answers else NEUTRAL
 
 
-class _Returns(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.Return] = []
-
-    def visit_Return(self, node: cst.Return) -> None:
-        self.found.append(node)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-
-class _Stores(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.Assign] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        if any(isinstance(target.target, cst.Attribute) for target in node.targets):
-            self.found.append(node)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-
-class _Actions(cst.CSTVisitor):
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.found = False
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        if id(node) in self.facts.actions:
-            self.found = True
-        return not self.found
-
-
-class _Calls(cst.CSTVisitor):
-    found = False
-
-    def visit_Call(self, node: cst.Call) -> None:
-        self.found = True
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-
 def _calls(node: cst.CSTNode) -> bool:
-    finder = _Calls()
-    node.visit(finder)
-    return finder.found
+    return any(isinstance(part, cst.Call) for part in walk(node, closed=(cst.Lambda,)))
 
 
 def keras_import(node: cst.Import | cst.ImportFrom) -> bool:

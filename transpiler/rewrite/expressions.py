@@ -10,6 +10,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Facts
 from transpiler.graph.program import Action
+from transpiler.source.tree import children
 
 Render = Callable[[Action, Mapping[str, str], str], Any]
 Construct = Callable[[cst.CSTNode, list[Creation]], "str | None"]
@@ -25,12 +26,22 @@ class ExpressionRewriter(cst.CSTTransformer):
         self.construct = construct
         self.statements: list[str] | None = None
         self._blank = cst.Module([])
+        self._way: set[int] | None = None  # the nodes that have something to be rewritten below them
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if self._way is None:
+            self._way = set()
+            self._find(node, self._way)
+        return id(node) in self._way
 
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
-        return False
+    def _find(self, node: cst.CSTNode, way: set[int]) -> bool:
+        """Whether there is something to be rewritten at or below ``node``, not in functions of their own."""
+        if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            below = [self._find(child, way) for child in children(node)]
+            if any(below):
+                way.add(id(node))
+                return True
+        return id(node) in self.facts.actions or id(node) in self.facts.creations
 
     def on_leave(self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT) -> Any:
         actions = self.facts.actions.get(id(original_node))

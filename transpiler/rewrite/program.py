@@ -7,7 +7,7 @@ statement that made the model.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from transpiler.rewrite.expressions import ExpressionRewriter
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
+from transpiler.source.tree import walk
 
 Statement = Any  # a CST statement
 
@@ -285,11 +286,7 @@ class Rewriter:
 
     def _concerns_keras(self, node: cst.FunctionDef) -> bool:
         """Whether anything in a function could have to be rewritten."""
-        if self._suspicious(node):
-            return True
-        finder = _Contains(self.ev.facts.touched)
-        node.visit(finder)
-        return finder.found
+        return self._suspicious(node) or _contains(node, self.ev.facts.touched)
 
     def _builder_classes(self, node: cst.FunctionDef) -> None:
         """The classes that come in place of a builder function."""
@@ -361,9 +358,7 @@ class Rewriter:
         return isinstance(value, Symbol) and is_keras(value.name) or name in self.dropped_names
 
     def _creates(self, node: Statement) -> bool:
-        finder = _Contains(set(self.ev.facts.creations))
-        node.visit(finder)
-        return finder.found
+        return _contains(node, self.ev.facts.creations)
 
     def _compound(self, node: Any) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
@@ -517,15 +512,8 @@ class _Symbols(cst.CSTVisitor):
         return True
 
 
-class _Contains(cst.CSTVisitor):
-    def __init__(self, ids: set[int]) -> None:
-        self.ids = ids
-        self.found = False
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        if id(node) in self.ids:
-            self.found = True
-        return not self.found
+def _contains(node: cst.CSTNode, ids: Collection[int]) -> bool:
+    return any(id(part) in ids for part in walk(node))
 
 
 _PASS = cst.SimpleStatementLine([cst.Pass()])

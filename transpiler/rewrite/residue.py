@@ -2,95 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
 import libcst as cst
 
+from transpiler.source.tree import children
 
-class Names(cst.CSTVisitor):
+
+@dataclass
+class Names:
     """The names that code reads and binds."""
 
-    def __init__(self) -> None:
-        self.read: set[str] = set()
-        self.bound: set[str] = set()
-        self._storing = 0
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        storing, self._storing = self._storing, 0
-        node.value.visit(self)
-        self._storing = storing
-        return False
-
-    def visit_Subscript(self, node: cst.Subscript) -> bool:
-        storing, self._storing = self._storing, 0
-        node.value.visit(self)
-        for element in node.slice:
-            element.visit(self)
-        self._storing = storing
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing += 1
-
-    def leave_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing -= 1
-
-    def visit_For_target(self, node: cst.For) -> None:
-        self._storing += 1
-
-    def leave_For_target(self, node: cst.For) -> None:
-        self._storing -= 1
-
-    def visit_CompFor_target(self, node: cst.CompFor) -> None:
-        self._storing += 1
-
-    def leave_CompFor_target(self, node: cst.CompFor) -> None:
-        self._storing -= 1
-
-    def visit_Param(self, node: cst.Param) -> bool:
-        self.bound.add(node.name.value)
-        if node.default is not None:
-            node.default.visit(self)
-        if node.annotation is not None:
-            node.annotation.visit(self)
-        return False
-
-    def visit_AsName(self, node: cst.AsName) -> bool:
-        if isinstance(node.name, cst.Name):
-            self.bound.add(node.name.value)
-        return False
-
-    def visit_FunctionDef_name(self, node: cst.FunctionDef) -> None:
-        self.bound.add(node.name.value)
-
-    def visit_ClassDef_name(self, node: cst.ClassDef) -> None:
-        self.bound.add(node.name.value)
-
-    def visit_Import(self, node: cst.Import) -> bool:
-        for alias in node.names:
-            name = alias.evaluated_alias or alias.evaluated_name.split(".")[0]
-            self.bound.add(name)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        if not isinstance(node.names, cst.ImportStar):
-            self.bound.update(alias.evaluated_alias or alias.evaluated_name for alias in node.names)
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if self._storing:
-            self.bound.add(node.value)
-        else:
-            self.read.add(node.value)
+    read: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
 
 
 def names_of(node: cst.CSTNode) -> Names:
     """The names that ``node`` reads and binds."""
     names = Names()
-    node.visit(names)
+    stack = [(node, False)]  # with whether a name there is stored to
+    while stack:
+        current, storing = stack.pop()
+        if isinstance(current, cst.Name):
+            (names.bound if storing else names.read).add(current.value)
+            continue
+        below = _BELOW.get(type(current), children)(current)
+        names.bound.update(_bound_by(current))
+        target = getattr(current, "target", None) if isinstance(current, _STORING) else None
+        inside = storing and not isinstance(current, (cst.Attribute, cst.Subscript))
+        stack.extend((child, inside or child is target) for child in below)
     return names
+
+
+_STORING = (cst.AssignTarget, cst.For, cst.CompFor)
+_Below = Callable[[Any], list[cst.CSTNode]]
+_BELOW: dict[type[cst.CSTNode], _Below] = {
+    cst.Attribute: lambda node: [node.value],
+    cst.Subscript: lambda node: [node.value, *node.slice],
+    cst.Arg: lambda node: [node.value],
+    cst.Param: lambda node: [part for part in (node.default, node.annotation) if part is not None],
+    cst.AsName: lambda node: [],
+    cst.Import: lambda node: [],
+    cst.ImportFrom: lambda node: [],
+}
+
+
+def _bound_by(node: cst.CSTNode) -> list[str]:
+    """The names that a node binds by itself, not by an assignment in it."""
+    if isinstance(node, (cst.Param, cst.AsName, cst.FunctionDef, cst.ClassDef)):
+        return [node.name.value] if isinstance(node.name, cst.Name) else []
+    if isinstance(node, cst.Import):
+        return [alias.evaluated_alias or alias.evaluated_name.split(".")[0] for alias in node.names]
+    if isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
+        return [alias.evaluated_alias or alias.evaluated_name for alias in node.names]
+    return []
 
 
 class Locate(cst.CSTVisitor):

@@ -1,16 +1,85 @@
-"""Where the nodes of a module stand."""
+"""Where the nodes of a module stand, and the text of each as the source has it.
+
+LibCST's ``PositionProvider`` counts lines at every token. Here one pass over the module notes which tokens belong to
+which node; lines, columns and texts are worked out from that for the few nodes somebody asks about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst._nodes.internal import CodegenState
+from libcst.metadata import CodePosition, CodeRange
+
+_NEWLINE = re.compile(r"\r\n?|\n")
+_Range = tuple[int, int]  # of tokens
 
 
-def positions_of(module: cst.Module) -> Mapping[cst.CSTNode, Any]:
-    """Line and column ranges by node; the module itself is not copied, so identities hold."""
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    positions: Mapping[cst.CSTNode, Any] = wrapper.resolve(PositionProvider)
-    return positions
+class _Recorder(CodegenState):
+    """Notes by node where its tokens begin and end: with all whitespace, and without what means nothing."""
+
+    __slots__ = ("_starts", "inner", "whole")
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
+        self.whole: dict[cst.CSTNode, _Range] = {}
+        self.inner: dict[cst.CSTNode, _Range] = {}
+        self._starts: list[int] = []
+
+    def before_codegen(self, node: cst.CSTNode) -> None:
+        self._starts.append(len(self.tokens))
+
+    def after_codegen(self, node: cst.CSTNode) -> None:
+        self.whole[node] = (self._starts.pop(), len(self.tokens))
+
+    @contextmanager
+    def record_syntactic_position(
+        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
+    ) -> Iterator[None]:
+        start = len(self.tokens)
+        yield
+        start = start if start_node is None else self._of(start_node)[0]
+        self.inner[node] = (start, len(self.tokens) if end_node is None else self._of(end_node)[1])
+
+    def _of(self, node: cst.CSTNode) -> _Range:
+        return self.inner.get(node) or self.whole[node]
+
+
+class Positions:
+    """Line and column ranges and texts by node; nodes that are not of the module have none."""
+
+    def __init__(self, module: cst.Module) -> None:
+        recorder = _Recorder(module)
+        module._codegen(recorder)  # noqa: SLF001 - what PositionProvider does
+        self._whole, self._inner = recorder.whole, recorder.inner
+        self._offsets = [0, *accumulate(map(len, recorder.tokens))]
+        self.code = "".join(recorder.tokens)
+        self._lines = [0, *(found.end() for found in _NEWLINE.finditer(self.code))]
+
+    def get(self, node: cst.CSTNode) -> CodeRange | None:
+        """Where ``node`` stands, without the whitespace around it."""
+        found = self._inner.get(node) or self._whole.get(node)
+        return None if found is None else CodeRange(self._position(found[0]), self._position(found[1]))
+
+    def text(self, node: cst.CSTNode) -> str | None:
+        """The text of ``node`` with its whitespace and its parentheses; None if it is not of the module."""
+        found = self._whole.get(node)
+        return None if found is None else self.code[self._offset(found[0]) : self._offset(found[1])]
+
+    def _offset(self, token: int) -> int:
+        return self._offsets[min(token, len(self._offsets) - 1)]
+
+    def _position(self, token: int) -> CodePosition:
+        offset = self._offset(token)
+        line = bisect_right(self._lines, offset)
+        return CodePosition(line, offset - self._lines[line - 1])
+
+
+def positions_of(module: cst.Module) -> Positions:
+    """The positions of all nodes of ``module``."""
+    return Positions(module)

@@ -17,8 +17,9 @@ def receiver_text(action: Action) -> str:
     node = action.node
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         owner = node.func.value
-        plain = isinstance(owner, cst.Name) and not owner.lpar
-        return owner.value if plain else cst.Module([]).code_for_node(owner).strip()
+        if isinstance(owner, cst.Name) and not owner.lpar:
+            return owner.value
+        return cst.Module([]).code_for_node(owner).strip()
     return (action.model.hint if action.model is not None else None) or "model"
 
 

@@ -157,11 +157,7 @@ def _without(statement: Any, gone: set[str]) -> Any:
     if not isinstance(statement, cst.SimpleStatementLine):
         return statement
     small = statement.body[0]
-    if (
-        len(statement.body) != 1
-        or not isinstance(small, _IMPORTS)
-        or isinstance(small.names, cst.ImportStar)
-    ):
+    if len(statement.body) != 1 or not isinstance(small, _IMPORTS) or isinstance(small.names, cst.ImportStar):
         return statement
     kept = [a for a in small.names if (a.evaluated_alias or a.evaluated_name.split(".")[0]) not in gone]
     if len(kept) == len(small.names):
@@ -176,7 +172,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def _gone(names: set[str], before: str, after: list[str]) -> set[str]:
-    """The names of the source that no part of the output reads; only parts that have those that became rarer are parsed.
+    """The names of the source that no part of the output reads; only parts with such as became rarer are parsed.
 
     Names that were as rare before stay: nobody used them.
     """

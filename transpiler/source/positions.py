@@ -55,7 +55,7 @@ class Positions:
 
     def __init__(self, module: cst.Module) -> None:
         recorder = _Recorder(module)
-        module._codegen(recorder)  # noqa: SLF001 - what PositionProvider does
+        module._codegen(recorder)  # what PositionProvider does
         self._whole, self._inner = recorder.whole, recorder.inner
         self._offsets = [0, *accumulate(map(len, recorder.tokens))]
         self.code = "".join(recorder.tokens)

@@ -22,7 +22,7 @@ def children(node: cst.CSTNode) -> list[cst.CSTNode]:
         value = getattr(node, name)
         if isinstance(value, (list, tuple)):
             found.extend(value)
-        elif _is_node(type(value)):
+        elif _is_node(value.__class__):
             found.append(value)
     return found
 

@@ -23,3 +23,4 @@ def single_precision() -> Iterator[None]:
 
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float32"
         keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")  # made from floatx when first asked for, then kept

@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py [FILE...]
 
-Without files, a program of about 300 lines is made from a few layers and helpers. Prints a table; asserts nothing.
+Without files, two programs of about 300 lines are made: one from a few layers and helpers, one from several of the
+fixtures, one after the other. Prints a table; asserts nothing.
 The target is at most 2.5 times the floor. Each figure is the best of several turns, after one that
 loads everything; the last rows are whole processes.
 """
@@ -14,10 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 TURNS = 5
 TARGET = 2.5
+FIXTURES = ("resnet_blocks", "unet_segmentation", "train_clothes", "siamese", "digits_mlp")
+HEAVY = ("torch", "tensorflow", "keras", "h5py", "numpy")
 
 
 def sample(lines: int = 300) -> str:
@@ -79,6 +83,12 @@ def describe_{n}(values, label="run {n}"):
     return "".join(parts)
 
 
+def fixtures() -> str:
+    """Return several fixtures as one program of about 300 lines."""
+    folder = Path(__file__).resolve().parent.parent / "fixtures"
+    return "\n\n".join((folder / name / f"{name}.py").read_text() for name in FIXTURES)
+
+
 def best(action: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
     """Return the shortest of several times, in milliseconds; of processor time, which other programs disturb less."""
     action()
@@ -122,7 +132,21 @@ def process_rows(source: str) -> list[tuple[str, float, str]]:
             "process: python -c 'import libcst, black'": ["-c", "import libcst, black"],
             "process: transpile, the program above": ["-m", "transpiler", str(keras), "-o", "-"],
         }
-        return [(name, best(lambda args=args: quiet(args), time.perf_counter), "") for name, args in commands.items()]
+        rows = [(name, best(partial(quiet, args), time.perf_counter), "") for name, args in commands.items()]
+        return [*rows, ("process: imports of the last", 0.0, loaded(keras))]
+
+
+def loaded(path: Path) -> str:
+    """Say which heavy packages a translation by the command has imported by its end."""
+    code = (
+        "import sys\nfrom transpiler.cli import main\n"
+        f"sys.argv = ['transpile', {str(path)!r}, '-o', '-']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    found = done.stderr.splitlines()[-1].split()
+    return f"imported: {', '.join(found)}" if found else f"none of {', '.join(HEAVY)}"
 
 
 def quiet(args: list[str]) -> None:
@@ -130,7 +154,10 @@ def quiet(args: list[str]) -> None:
 
 
 def main() -> None:
-    sources = {Path(name).name: Path(name).read_text() for name in sys.argv[1:]} or {"sample": sample()}
+    sources = {Path(name).name: Path(name).read_text() for name in sys.argv[1:]} or {
+        "sample": sample(),
+        "fixtures": fixtures(),
+    }
     rows = [row for name, source in sources.items() for row in translation_rows(name, source)]
     rows += process_rows(next(iter(sources.values())))
     width = max(len(name) for name, _, _ in rows)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
-from transpiler.result import Result
+from transpiler.result import ModelSummary, Result
 
 
 def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
     """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
     from transpiler.source.collector import collector_paused
+    from transpiler.source.format import format_code
 
-    with collector_paused():
-        return _run(source, filename, options or Options())
+    with collector_paused():  # but not for black, which leaves much garbage
+        text, found, models = _translate(source, filename, options or Options())
+    return Result(format_code(text), _ordered(found), models)
 
 
-def _run(source: str, filename: str, options: Options) -> Result:
+def _translate(source: str, filename: str, options: Options) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
+    """The text of the output, not yet formatted, with what was found and the models."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
-    from transpiler.source.format import format_code
     from transpiler.source.positions import positions_of
     from transpiler.source.read import parse_module
 
@@ -27,7 +29,7 @@ def _run(source: str, filename: str, options: Options) -> Result:
     evaluation = evaluate(module, positions_of(module), options.entry)
     translated = translate_models(evaluation, filename, options)
     text = assemble(evaluation, translated, filename)
-    return Result(format_code(text), _ordered(evaluation.diagnostics), translated.summaries())
+    return text, evaluation.diagnostics, translated.summaries()
 
 
 def _ordered(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:

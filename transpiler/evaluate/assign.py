@@ -151,8 +151,9 @@ def _set_item(ev: Evaluator, target: cst.Subscript, value: Any) -> None:
             receiver[plain(index)] = value
         except (IndexError, TypeError) as error:
             raise Refusal("KT205", f"the program fails here: {error}") from None
-    elif isinstance(receiver, list):
-        receiver[:] = [Opaque("an element set at an unknown index") for _ in receiver]
+        ev.change(receiver)
+    elif isinstance(receiver, (list, dict)):
+        ev.blur(receiver)
 
 
 def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
@@ -168,6 +169,7 @@ def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
         if len(left) + len(right) > limits.MAX_ITEMS:
             raise limits.LimitReached("a list too long")
         left.extend(right)
+        ev.change(left)
         if is_build(right):
             ev.mark_build(node.value)
         return

@@ -423,6 +423,8 @@ def _container_method(
     values = plain(args) if kind in (str, set) or name in ("get", "pop", "setdefault") else args
     try:
         result = getattr(receiver, name)(*values, **kwargs)
+        if name in MUTATING:
+            ev.change(receiver)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         if is_known(args):
             raise Refusal("KT205", f"`.{name}()` fails with these arguments") from None

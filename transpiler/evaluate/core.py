@@ -101,6 +101,7 @@ class Evaluator:
         self.sequential_depth: dict[int, int] = {}
         self.sequential_layers: dict[int, set[int]] = {}
         self.failed_models: set[int] = set()
+        self.changed: list[Any] = []  # containers, each time one is changed in place
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
@@ -238,6 +239,26 @@ class Evaluator:
                 raise Refusal("KT201", f"the input shape of `{model.hint or model.name}` is never given",
                               "add an Input layer or input_shape= to the first layer")  # fmt: skip
             build_sequential(self, model, spec)
+
+    def change(self, container: Any) -> None:
+        """Note that a container was changed in place; in code that may or may not run, it is unknown from then on."""
+        self.changed.append(container)
+        if self.unknown_depth:
+            self.blur(container)
+
+    def blur(self, container: Any) -> None:
+        """Forget a container's contents: every name and attribute that holds it becomes unknown."""
+        if is_build(container):
+            return
+        scope: Scope | None = self.scope
+        tables = [instance.attributes for instance in self.instances.values()]
+        while scope is not None:
+            tables.append(scope.names)
+            scope = scope.parent
+        for table in tables:
+            for name, value in list(table.items()):
+                if value is container:
+                    table[name] = Opaque.named(name, name, f"`{name}` is changed by code that may or may not run")
 
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""

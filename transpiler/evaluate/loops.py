@@ -54,21 +54,21 @@ def run_for(ev: Evaluator, node: cst.For) -> None:
         _unknown_turn(ev, node, node.target)
         return
     broke = False
-    built = ev.built
+    built, changed = ev.built, len(ev.changed)
     try:
         with _quiet_budget(ev):
             broke = _turns(ev, node, items)
     except limits.LoopBudgetSpent:
         if ev.built != built:
             raise limits.LimitReached("this loop takes too many steps") from None
-        _forget(ev, node)
+        _forget(ev, node, changed)
     if node.orelse is not None and not broke:
         ev.run(node.orelse.body.body)
 
 
 def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
     """Run the turns; True where a ``break`` ended them."""
-    actions_before = len(ev.program.actions)
+    actions_before, changed = len(ev.program.actions), len(ev.changed)
     for turn, item in enumerate(items):
         ev.tick()
         built = ev.built
@@ -83,7 +83,7 @@ def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
         if ev.built != built and isinstance(items, Sized) and len(items) > limits.MAX_BUILDING_TURNS:
             raise limits.LimitReached(f"a loop of {len(items)} turns that builds layers")
         if turn >= 1 and ev.built == built and len(ev.program.actions) > actions_before:
-            _forget(ev, node)  # a training loop: more turns show nothing new
+            _forget(ev, node, changed)  # a training loop: more turns show nothing new
             return False
         if ev.built != built and ev.loop_budget is not None:
             ev.loop_budget = ev.steps + limits.MAX_LOOP_STEPS
@@ -109,7 +109,7 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
     """``while test: …``."""
     from transpiler.evaluate.statements import truth
 
-    built, turns = ev.built, 0
+    built, turns, changed = ev.built, 0, len(ev.changed)
     try:
         with _quiet_budget(ev):
             while True:
@@ -131,17 +131,17 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
                 except BreakSignal:
                     return
                 if len(ev.program.actions) > actions and ev.built == built:
-                    _forget(ev, node)
+                    _forget(ev, node, changed)
                     return
     except limits.LoopBudgetSpent:
         if ev.built != built:
             raise limits.LimitReached("this loop takes too many steps") from None
-        _forget(ev, node)
+        _forget(ev, node, changed)
     if node.orelse is not None:
         ev.run(node.orelse.body.body)
 
 
-def _forget(ev: Evaluator, node: cst.For | cst.While) -> None:
+def _forget(ev: Evaluator, node: cst.For | cst.While, changed: int) -> None:
     """After a loop that was not run to its end: what it assigns or fills is unknown."""
     from transpiler.evaluate.statements import bound_names
 
@@ -149,3 +149,5 @@ def _forget(ev: Evaluator, node: cst.For | cst.While) -> None:
         value = ev.scope.names.get(name)
         if name in ev.scope.names and not is_build(value) and not isinstance(value, Array):
             ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")
+    for container in ev.changed[changed:]:
+        ev.blur(container)

@@ -17,7 +17,7 @@ from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
 from transpiler.rewrite.models import Translation
-from transpiler.rewrite.program import Rewriter
+from transpiler.rewrite.program import Rewriter, Verbatim
 from transpiler.rewrite.residue import names_of
 from transpiler.template_env import helper_source
 
@@ -121,6 +121,8 @@ def _with_theirs(first: list[Any], lines: list[str]) -> tuple[str, list[str]]:
 
 
 def _code(node: Any) -> str:
+    if isinstance(node, Verbatim):
+        return node.code
     return _BLANK.code_for_node(node)
 
 

@@ -29,6 +29,13 @@ Statement = Any  # a CST statement
 
 
 @dataclass(eq=False)
+class Verbatim:
+    """A top-level statement of the output that nobody needs to take apart: its text."""
+
+    code: str
+
+
+@dataclass(eq=False)
 class ModelCode:
     """What the rewriter needs of a rendered model: its class and how to construct it."""
 
@@ -76,10 +83,8 @@ class Rewriter:
     def _take_classes(self) -> list[Statement]:
         statements: list[Statement] = []
         for text in self.classes:
-            body = list(cst.parse_module(text).body)
-            if self.comments:
-                body[0] = body[0].with_changes(leading_lines=[*self._take_comments(), *body[0].leading_lines])
-            statements.extend(body)
+            comments = "".join(map(cst.Module([]).code_for_node, self._take_comments()))
+            statements.append(Verbatim(f"{comments}{text.strip()}\n"))
         self.classes = []
         return statements
 
@@ -536,4 +541,4 @@ def _position_of(node: Statement) -> Any:
     return node
 
 
-__all__ = ["ModelCode", "Rewriter"]
+__all__ = ["ModelCode", "Rewriter", "Verbatim"]

@@ -42,7 +42,10 @@ def _translate(path: Path) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     from transpiler import transpile
 
-    text = _notebook_code(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = _notebook_code(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8", errors="replace")
+    except json.JSONDecodeError as error:
+        return {"outcome": "not a notebook", "detail": str(error)}
     try:
         result = transpile(text, filename=path.name)
     except Exception:  # noqa: BLE001 - a crash is one of the outcomes

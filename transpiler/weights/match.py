@@ -83,8 +83,8 @@ def _count_error(ours: Sequence[Placed], theirs: Sequence[FileLayer]) -> Weights
     for labels in mine.values():
         if labels and _knows_classes(theirs):
             return WeightsError(f"the file has no weights of {labels[-1]}{_counts(ours, theirs)}")
-    labels = ", ".join(entry.label for _, entry in ours[:8])
-    return WeightsError(f"file and model differ{_counts(ours, theirs)}: {labels}")
+    known = ", ".join(entry.label for _, entry in ours[:8])
+    return WeightsError(f"file and model differ{_counts(ours, theirs)}: {known}")
 
 
 def _knows_classes(theirs: Sequence[FileLayer]) -> bool:

@@ -90,7 +90,8 @@ def compare(source: str, scope: dict[str, Any], rel: float = 2e-5) -> dict[str, 
     weights, expected = run_keras(source, scope)
     found = run_torch(source, scope, weights)
     for name, values in expected["history"].items():
-        assert found["history"][name] == pytest.approx(values, rel=rel, abs=1e-6), name
+        # float32 over 24 steps: a mean near zero (cosine similarity) keeps an absolute error of a few 1e-6
+        assert found["history"][name] == pytest.approx(values, rel=rel, abs=5e-6), name
     assert list(found["history"]) == list(expected["history"])
     for name in ("score", "predicted", "steps"):
         if name in expected:

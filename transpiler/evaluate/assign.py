@@ -100,6 +100,8 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
             value.hint = name
         if isinstance(value, Model) and value.reference is None:
             value.reference = ev.source(target)
+        if ev.unknown_depth and not is_build(value):
+            value = Opaque(f"`{ev.source(target)}` is set by code that may or may not run")
         receiver.attributes[name] = _attribute_value(ev, target, value)
     elif isinstance(receiver, ClassValue):
         receiver.attributes[name] = _attribute_value(ev, target, value)

@@ -112,6 +112,10 @@ def _unknown_call(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[st
         if is_build(value):
             raise Refusal("KT105", f"`{ev.source(node.func)[:60]}` is not known, but takes part in building the model")
     result = Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
+    if not (isinstance(function, Symbol) and function.name.startswith(("builtins.", "numpy.array", "numpy.prod"))):
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, (list, dict, set)):
+                ev.blur(value)  # what is not known may change it
     result.foreign = isinstance(function, Opaque) and function.foreign
     result.expr = call_expr(ev, node)
     return result
@@ -428,6 +432,8 @@ def _container_method(
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         if is_known(args):
             raise Refusal("KT205", f"`.{name}()` fails with these arguments") from None
+        if name in MUTATING:
+            ev.blur(receiver)
         return Opaque(f"`.{name}()` of these values is not evaluated")
     if isinstance(result, str) and len(result) > limits.MAX_TEXT:
         raise limits.LimitReached("a string too long")

@@ -9,6 +9,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
+from transpiler.evaluate.natives import NAMESPACE
 from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
@@ -18,7 +19,7 @@ from transpiler.graph.symbolic import Expr, Leaf
 def assign(ev: Evaluator, target: cst.BaseExpression, value: Any, source: cst.BaseExpression | None) -> None:
     """Bind ``value`` to ``target``; ``source`` is the expression that it came from."""
     if isinstance(target, cst.Name):
-        ev.scope.set(target.value, name_value(ev, target.value, value))
+        _set_name(ev, target.value, value)
     elif isinstance(target, (cst.Tuple, cst.List)):
         _unpack(ev, target, value)
     elif isinstance(target, cst.Attribute):
@@ -29,6 +30,15 @@ def assign(ev: Evaluator, target: cst.BaseExpression, value: Any, source: cst.Ba
         assign(ev, target.value, value, None)
     if source is not None and is_build(value) and not isinstance(value, Model):
         ev.mark_build(source)
+
+
+def _set_name(ev: Evaluator, name: str, value: Any) -> None:
+    outer = name in ev.scope.globals or name in ev.scope.nonlocals
+    if outer and ev.unknown_depth and not is_failed(value):
+        if is_build(value):
+            raise Refusal("KT203", f"whether `{name}` is set depends on a condition known only at run time")
+        value = Opaque(f"`{name}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    ev.scope.set(name, name_value(ev, name, value))
 
 
 def name_value(ev: Evaluator, name: str, value: Any) -> Any:
@@ -105,6 +115,8 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
         receiver.attributes[name] = _attribute_value(ev, target, value)
     elif isinstance(receiver, ClassValue):
         receiver.attributes[name] = _attribute_value(ev, target, value)
+    elif isinstance(receiver, Opaque):
+        ev.cloud(value, f"`{ev.source(target.value)}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -154,8 +166,12 @@ def _set_item(ev: Evaluator, target: cst.Subscript, value: Any) -> None:
         except (IndexError, TypeError) as error:
             raise Refusal("KT205", f"the program fails here: {error}") from None
         ev.change(receiver)
+    elif isinstance(receiver, Symbol) and receiver.name == NAMESPACE:
+        raise Refusal("KT105", "names that are set through `globals()` or `locals()` are not followed")
+    elif isinstance(receiver, Opaque):
+        ev.cloud(value, f"`{ev.source(target.value)}` holds it, and may change it")
     elif isinstance(receiver, (list, dict)):
-        ev.blur(receiver)
+        ev.cloud(receiver, "what is set in it is known only when the program runs")
 
 
 def augmented(ev: Evaluator, node: cst.AugAssign) -> None:

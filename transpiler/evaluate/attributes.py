@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
 from transpiler.evaluate.natives import CONSTANTS, METHODS
 from transpiler.evaluate.values import ClassValue, Function, Instance, Method, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
@@ -109,9 +109,14 @@ def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> A
 
 
 def _instance(value: Instance, name: str, ev: Evaluator, node: cst.Attribute) -> Any:
+    if name == "__dict__":
+        ev.cloud(value, "its `__dict__` is used")
+    found = value.attributes.get(name, value.cls.lookup(name))
+    if id(value) in ev.clouded and not (is_build(found) or isinstance(found, (Model, Function))):
+        text = ev.source(node)
+        return Opaque.named(name, text, f"`{text}` is not known: {ev.clouded[id(value)]}")
     if name in value.attributes:
-        return value.attributes[name]
-    found = value.cls.lookup(name)
+        return found
     if isinstance(found, Function):
         return Method(value, name)
     if found is None:

@@ -19,7 +19,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
-from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL
+from transpiler.evaluate.natives import METHODS, MUTATING, NAMESPACE, PURE, STRUCTURAL, only_reads
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import (
     ClassValue,
@@ -112,10 +112,9 @@ def _unknown_call(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[st
         if is_build(value):
             raise Refusal("KT105", f"`{ev.source(node.func)[:60]}` is not known, but takes part in building the model")
     result = Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
-    if not (isinstance(function, Symbol) and function.name.startswith(("builtins.", "numpy.array", "numpy.prod"))):
+    if not (isinstance(function, Symbol) and only_reads(function.name)):
         for value in (*args, *kwargs.values()):
-            if isinstance(value, (list, dict, set)):
-                ev.blur(value)  # what is not known may change it
+            ev.cloud(value, f"`{ev.source(node.func)[:60]}` may change it")
     result.foreign = isinstance(function, Opaque) and function.foreign
     result.expr = call_expr(ev, node)
     return result
@@ -186,11 +185,24 @@ def _run_body(ev: Evaluator, function: Function) -> Any:
         return ev.eval(function.node.body)
     if _is_generator(function.node):
         return Opaque("a generator of the program's", foreign=True)
+    ev.open_returns.append([])
+    result = None
     try:
         ev.run(function.node.body.body)
     except ReturnSignal as signal:
-        return signal.value
-    return None
+        result = signal.value
+    finally:
+        others = ev.open_returns.pop()
+    return _one_of(function, result, others)
+
+
+def _one_of(function: Function, result: Any, others: list[Any]) -> Any:
+    """What a call returns that may also have returned ``others``, under conditions known only at run time."""
+    if is_build(result) or isinstance(result, Model):
+        return result  # the others are not: where one of them is returned, the program does not build
+    if not others or is_known(result) and all(is_known(v) and type(v) is type(result) and v == result for v in others):
+        return result
+    return Opaque(f"what `{function.name}` returns depends on a condition known only at run time")
 
 
 def _is_generator(node: cst.FunctionDef) -> bool:
@@ -433,7 +445,7 @@ def _container_method(
         if is_known(args):
             raise Refusal("KT205", f"`.{name}()` fails with these arguments") from None
         if name in MUTATING:
-            ev.blur(receiver)
+            ev.cloud(receiver, "it is changed by values known only when the program runs")
         return Opaque(f"`.{name}()` of these values is not evaluated")
     if isinstance(result, str) and len(result) > limits.MAX_TEXT:
         raise limits.LimitReached("a string too long")
@@ -553,6 +565,14 @@ def _generator(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     return Symbol("numpy.random")
 
 
+def _namespace(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    return Symbol(NAMESPACE) if not args else NotImplemented
+
+
+def _code_as_text(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    raise Refusal("KT105", f"code that is run from text is not followed: `{ev.source(node)[:60]}`")
+
+
 def _train_test_split(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     """scikit-learn's split: twice as many arrays, their lengths unknown."""
     parts = [v if isinstance(v, Array) else Array() for v in args]
@@ -564,6 +584,12 @@ SPECIAL: dict[str, Any] = {
     "numpy.random.RandomState": _generator,
     "numpy.random.default_rng": _generator,
     "sklearn.model_selection.train_test_split": _train_test_split,
+    "builtins.globals": _namespace,
+    "builtins.locals": _namespace,
+    "builtins.vars": _namespace,
+    "builtins.exec": _code_as_text,
+    f"{NAMESPACE}.update": _code_as_text,
+    f"{NAMESPACE}.setdefault": _code_as_text,
     "builtins.isinstance": _isinstance,
     "builtins.getattr": _getattr,
     "builtins.sum": _sum,

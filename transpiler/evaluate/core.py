@@ -102,6 +102,9 @@ class Evaluator:
         self.sequential_layers: dict[int, set[int]] = {}
         self.failed_models: set[int] = set()
         self.changed: list[Any] = []  # containers, each time one is changed in place
+        self.clouded: dict[int, str] = {}  # containers and objects whose contents are unknown, with the reason
+        self.open_exits = 0  # counts `break` and `continue` under conditions known only at run time
+        self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
@@ -173,8 +176,15 @@ class Evaluator:
         self.tick()
         handler = EXPRESSIONS.get(type(node))
         value = handler(self, node) if handler else Opaque("this kind of expression is not evaluated")
+        if self.clouded and id(value) in self.clouded and not isinstance(value, Instance):
+            value = self._clouded(node, value)
         self.facts.values[id(node)] = value
         return value
+
+    def _clouded(self, node: cst.BaseExpression, value: Any) -> Opaque:
+        text = self.source(node)
+        name = node.value if isinstance(node, cst.Name) else text
+        return Opaque.named(name, text, f"`{text[:60]}` is not known: {self.clouded[id(value)]}")
 
     def run(self, body: Any) -> None:
         """Interpret a sequence of statements."""
@@ -244,21 +254,24 @@ class Evaluator:
         """Note that a container was changed in place; in code that may or may not run, it is unknown from then on."""
         self.changed.append(container)
         if self.unknown_depth:
-            self.blur(container)
+            self.cloud(container, "it is changed by code that may or may not run")
 
-    def blur(self, container: Any) -> None:
-        """Forget a container's contents: every name and attribute that holds it becomes unknown."""
-        if is_build(container):
-            return
-        scope: Scope | None = self.scope
-        tables = [instance.attributes for instance in self.instances.values()]
-        while scope is not None:
-            tables.append(scope.names)
-            scope = scope.parent
-        for table in tables:
-            for name, value in list(table.items()):
-                if value is container:
-                    table[name] = Opaque.named(name, name, f"`{name}` is changed by code that may or may not run")
+    def cloud(self, value: Any, why: str) -> None:
+        """Forget what a container or an object holds, and what these hold in turn: anything may have changed it."""
+        stack = [value]
+        while stack:
+            current = stack.pop()
+            if id(current) in self.clouded or not _is_mutable(current):
+                stack.extend(current if isinstance(current, tuple) else ())
+                continue
+            if _describes_models(current):
+                continue
+            self.clouded[id(current)] = why
+            self.keep_alive.append(current)
+            if isinstance(current, Instance):
+                stack.extend(current.attributes.values())
+            else:
+                stack.extend(current.values() if isinstance(current, dict) else current)
 
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""
@@ -266,6 +279,18 @@ class Evaluator:
         if text is None or "\n" in text:  # the lines of an indented block have its indentation in the module's text
             text = self.module.code_for_node(node)
         return text.strip()
+
+
+def _is_mutable(value: Any) -> bool:
+    return isinstance(value, (list, dict, set, Instance))
+
+
+def _describes_models(container: Any) -> bool:
+    """Whether a container holds parts of models: what such a one holds is never left to unknown code."""
+    if isinstance(container, Instance):
+        return False
+    items = container.values() if isinstance(container, dict) else container
+    return is_build(container) or any(isinstance(item, Model) for item in items)
 
 
 def is_failed(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import libcst as cst
@@ -54,7 +54,7 @@ def run_for(ev: Evaluator, node: cst.For) -> None:
         _unknown_turn(ev, node, node.target)
         return
     broke = False
-    built, changed = ev.built, len(ev.changed)
+    built, changed, exits = ev.built, len(ev.changed), ev.open_exits
     try:
         with _quiet_budget(ev):
             broke = _turns(ev, node, items)
@@ -62,8 +62,19 @@ def run_for(ev: Evaluator, node: cst.For) -> None:
         if ev.built != built:
             raise limits.LimitReached("this loop takes too many steps") from None
         _forget(ev, node, changed)
+    _open_end(ev, node, built, changed, exits)
     if node.orelse is not None and not broke:
         ev.run(node.orelse.body.body)
+
+
+def _open_end(ev: Evaluator, node: cst.For | cst.While, built: int, changed: int, exits: int) -> None:
+    """After a loop that a condition known only at run time may have left early, or cut a turn of short."""
+    if ev.open_exits == exits:
+        return
+    ev.open_exits = exits
+    if ev.built != built:
+        raise Refusal("KT203", "how often this loop builds layers depends on a condition known only at run time")
+    _forget(ev, node, changed)
 
 
 def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
@@ -92,12 +103,14 @@ def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
 
 def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpression | None) -> None:
     """Interpret the body of a loop of unknown length once, as code that may or may not run."""
+    from transpiler.evaluate.statements import side
+
     if target is not None:
         names = [target.value] if isinstance(target, cst.Name) else []
         assign(ev, target, Opaque(f"`{names[0] if names else 'it'}` changes from turn to turn"), None)
     before = dict(ev.scope.names)
-    with ev.uncertain(), suppress(BreakSignal, ContinueSignal):
-        ev.run(node.body.body)
+    with ev.uncertain():
+        side(ev, lambda: ev.run(node.body.body))
     for name, value in list(ev.scope.names.items()):
         if name in before and before[name] is not value:
             if is_build(value) or is_build(before[name]):
@@ -109,7 +122,7 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
     """``while test: …``."""
     from transpiler.evaluate.statements import truth
 
-    built, turns, changed = ev.built, 0, len(ev.changed)
+    built, turns, changed, exits = ev.built, 0, len(ev.changed), ev.open_exits
     try:
         with _quiet_budget(ev):
             while True:
@@ -137,6 +150,7 @@ def run_while(ev: Evaluator, node: cst.While) -> None:
         if ev.built != built:
             raise limits.LimitReached("this loop takes too many steps") from None
         _forget(ev, node, changed)
+    _open_end(ev, node, built, changed, exits)
     if node.orelse is not None:
         ev.run(node.orelse.body.body)
 
@@ -150,4 +164,4 @@ def _forget(ev: Evaluator, node: cst.For | cst.While, changed: int) -> None:
         if name in ev.scope.names and not is_build(value) and not isinstance(value, Array):
             ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")
     for container in ev.changed[changed:]:
-        ev.blur(container)
+        ev.cloud(container, "it changes in a loop")

@@ -31,6 +31,8 @@ def _sized(values: Any) -> list[Any]:
     return result
 
 
+NAMESPACE = "builtins.namespace"  # what globals() and locals() give
+
 # Functions over fully known arguments.
 PURE: dict[str, Callable[..., Any]] = {
     "builtins.abs": abs, "builtins.bool": bool, "builtins.float": float, "builtins.int": int, "builtins.round": round,
@@ -85,3 +87,21 @@ METHODS: dict[type, frozenset[str]] = {
     float: frozenset(["is_integer"]),
 }
 MUTATING = frozenset("append extend insert pop remove clear reverse sort update setdefault add discard popitem".split())
+
+# Libraries that leave the lists and dicts they are given alone, but for the functions after them.
+_READERS = frozenset(
+    "builtins numpy math json pickle csv os sys time datetime logging pprint re random string textwrap warnings "
+    "typing matplotlib pandas scipy sklearn seaborn plotly PIL cv2 skimage imageio h5py yaml tqdm glob pathlib shutil "
+    "argparse keras tensorflow torch torchvision collections itertools functools operator copy statistics zipfile "
+    "tarfile".split()
+)
+_WRITERS = frozenset(
+    "random.shuffle numpy.random.shuffle builtins.setattr builtins.delattr builtins.exec builtins.eval builtins.vars "
+    "builtins.globals builtins.locals builtins.next functools.reduce operator.setitem operator.iadd operator.delitem "
+    "sys.setrecursionlimit itertools.starmap".split()
+)
+
+
+def only_reads(symbol: str) -> bool:
+    """Whether a function of a library leaves the containers that it is given as they are."""
+    return symbol.partition(".")[0] in _READERS and symbol not in _WRITERS

@@ -147,9 +147,7 @@ def _continue(ev: Evaluator, node: cst.CSTNode) -> None:
 
 
 def _raise(ev: Evaluator, node: cst.Raise) -> None:
-    if ev.unknown_depth == 0:
-        raise RaiseSignal
-    raise ReturnSignal(Opaque("the program raises here"))
+    raise RaiseSignal
 
 
 def _global(ev: Evaluator, node: cst.Global) -> None:
@@ -200,11 +198,11 @@ def _both(ev: Evaluator, node: cst.If) -> None:
     """Interpret both sides of a branch on an unknown condition and merge what they bound."""
     before = dict(ev.scope.names)
     with ev.uncertain():
-        ended_body = _side(ev, lambda: ev.run(node.body.body))
+        ended_body = side(ev, lambda: ev.run(node.body.body))
         after_body = ev.scope.names
         ev.scope.names = dict(before)
         orelse = node.orelse
-        ended_else = orelse is not None and _side(ev, lambda: _orelse(ev, orelse))
+        ended_else = orelse is not None and side(ev, lambda: _orelse(ev, orelse))
     after_else = ev.scope.names
     if ended_body and ended_else:
         ev.scope.names = before
@@ -217,15 +215,20 @@ def _both(ev: Evaluator, node: cst.If) -> None:
     ev.scope.names = _merge(after_body, after_else)
 
 
-def _side(ev: Evaluator, run: Callable[[], None]) -> bool:
+def side(ev: Evaluator, run: Callable[[], None]) -> bool:
     """Run one side; True where it leaves the block (return, raise, break, continue)."""
     try:
         run()
     except ReturnSignal as signal:
-        if is_build(signal.value):
+        if is_build(signal.value) or isinstance(signal.value, Model):
             raise Refusal("KT203", "which model is returned depends on a condition known only at run time") from None
+        if ev.open_returns:
+            ev.open_returns[-1].append(signal.value)
         return True
-    except (BreakSignal, ContinueSignal, RaiseSignal):
+    except (BreakSignal, ContinueSignal):
+        ev.open_exits += 1
+        return True
+    except RaiseSignal:
         return True
     return False
 

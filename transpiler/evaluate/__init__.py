@@ -9,8 +9,9 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal, diagnostic
 from transpiler.evaluate.attributes import is_keras_value
-from transpiler.evaluate.calls import call_function, instantiate
+from transpiler.evaluate.classes import instantiate
 from transpiler.evaluate.core import Evaluator, FailedDependencyError
+from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.scan import scan_module
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Signal
 from transpiler.graph.keras import Model

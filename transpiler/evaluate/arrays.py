@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_known, plain
 from transpiler.evaluate.values import Opaque, Symbol
 from transpiler.graph.program import Array
@@ -158,6 +159,7 @@ def array_method(ev: Evaluator, value: Array, name: str, args: list[Any], kwargs
         return _reduce(value, kwargs.get("axis", args[0] if args else None), kwargs.get("keepdims", False))
     if name == "squeeze" and value.shape is not None and not args and not kwargs:
         return Array(tuple(d for d in value.shape if d != 1), value.dtype)
+    value.items = None  # it may be sorted or filled in place
     return Opaque(f"the result of `.{name}()` is known only when the program runs")
 
 
@@ -228,7 +230,9 @@ def _from_data(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if isinstance(value, Opaque) or not shape:
         return Array(None, dtype)
     kind = "float64" if isinstance(value, float) else "int64" if isinstance(value, int) else None
-    return Array(tuple(shape), dtype or kind)
+    row = plain(args[0]) if len(shape) == 1 and dtype is None and is_known(args[0]) else ()
+    numbers = all(type(item) in (int, float) for item in row) and len({type(item) for item in row}) == 1
+    return Array(tuple(shape), dtype or kind, tuple(row) if numbers else None)
 
 
 def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -249,7 +253,8 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if args and is_known(args) and not kwargs and all(isinstance(plain(a), int) for a in args):
         values = plain(args)
         if len(values) < 3 or values[2]:
-            return Array((len(range(*values)),), "int64")
+            row = range(*values)
+            return Array((len(row),), "int64", tuple(row) if len(row) <= limits.MAX_BUILDING_TURNS else None)
     return Array((None,))
 
 

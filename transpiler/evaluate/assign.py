@@ -9,8 +9,9 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
+from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Symbol
+from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Property, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -103,20 +104,26 @@ def unpack_items(value: Any, count: int) -> list[Any] | None:
 
 def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
     """``receiver.name = value``."""
-    receiver = ev.eval(target.value)
-    name = target.attr.value
-    if isinstance(receiver, Instance):
+    put_attribute(ev, ev.eval(target.value), target.attr.value, value, target)
+
+
+def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: cst.BaseExpression) -> None:
+    """Set an attribute; ``target`` is the expression that names it, or the call that sets it."""
+    text = ev.source(target)
+    if isinstance(receiver, Instance) and isinstance(own := receiver.cls.lookup(name), Property):
+        if own.setter is None:
+            raise Refusal("KT205", f"`{name}` is a property that cannot be set")
+        call_function(ev, own.setter, [receiver, value], {}, target)
+    elif isinstance(receiver, (Instance, ClassValue)):
         if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
             value.hint = name
-        if isinstance(value, Model) and value.reference is None:
-            value.reference = ev.source(target)
+        if isinstance(value, Model) and value.reference is None and isinstance(receiver, Instance):
+            value.reference = text
         if ev.unknown_depth and not is_build(value):
-            value = Opaque(f"`{ev.source(target)}` is set by code that may or may not run")
-        receiver.attributes[name] = _attribute_value(ev, target, value)
-    elif isinstance(receiver, ClassValue):
-        receiver.attributes[name] = _attribute_value(ev, target, value)
+            value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+        receiver.attributes[name] = _attribute_value(name, text, value)
     elif isinstance(receiver, Opaque):
-        ev.cloud(value, f"`{ev.source(target.value)}` holds it, and may change it")
+        ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -126,11 +133,11 @@ def set_attribute(ev: Evaluator, target: cst.Attribute, value: Any) -> None:
             freeze_layer(ev, receiver)
 
 
-def _attribute_value(ev: Evaluator, target: cst.Attribute, value: Any) -> Any:
+def _attribute_value(name: str, text: str, value: Any) -> Any:
     """An unknown number that is kept in an attribute is known by the attribute from then on."""
     unknown = isinstance(value, Opaque) and not isinstance(value, Created) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
-        named = Opaque.named(target.attr.value, ev.source(target), getattr(value, "why", ""))
+        named = Opaque.named(name, text, getattr(value, "why", ""))
         if isinstance(value, Opaque):
             named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -166,6 +173,8 @@ def _set_item(ev: Evaluator, target: cst.Subscript, value: Any) -> None:
         except (IndexError, TypeError) as error:
             raise Refusal("KT205", f"the program fails here: {error}") from None
         ev.change(receiver)
+    elif isinstance(receiver, Array):
+        receiver.items = None
     elif isinstance(receiver, Symbol) and receiver.name == NAMESPACE:
         raise Refusal("KT105", "names that are set through `globals()` or `locals()` are not followed")
     elif isinstance(receiver, Opaque):
@@ -181,6 +190,8 @@ def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
     left = ev.eval(node.target)
     right = ev.eval(node.value)
     op = AUGMENTED.get(type(node.operator))
+    if isinstance(left, Array):
+        left.items = None
     if isinstance(left, list) and op == "+" and isinstance(right, (list, tuple)):
         if ev.unknown_depth and is_build(right):
             raise Refusal("KT203", "whether this belongs to the model depends on a condition known only at run time")
@@ -200,17 +211,30 @@ def augmented(ev: Evaluator, node: cst.AugAssign) -> None:
 
 
 def delete(ev: Evaluator, node: cst.Del) -> None:
-    """``del name``."""
-    if isinstance(node.target, cst.Name):
-        value = ev.scope.names.pop(node.target.value, None)
+    """``del target``."""
+    targets = [e.value for e in node.target.elements] if isinstance(node.target, cst.Tuple) else [node.target]
+    for target in targets:
+        _delete(ev, target, node)
+
+
+def _delete(ev: Evaluator, target: cst.BaseExpression, node: cst.Del) -> None:
+    if isinstance(target, cst.Name):
+        value = ev.scope.names.pop(target.value, None)
         if is_build(value) or isinstance(value, Symbol):
             ev.mark_build(node)
-    elif isinstance(node.target, cst.Subscript):
-        receiver = ev.eval(node.target.value)
-        inner = node.target.slice[0].slice
+    elif isinstance(target, cst.Attribute):
+        owner = ev.eval(target.value)
+        if isinstance(owner, Instance):
+            owner.attributes.pop(target.attr.value, None)
+    elif isinstance(target, cst.Subscript):
+        receiver = ev.eval(target.value)
+        inner = target.slice[0].slice
         index = plain(ev.eval(inner.value)) if isinstance(inner, cst.Index) else None
         if isinstance(receiver, (list, dict)) and isinstance(index, (int, str)):
             try:
                 del receiver[index]  # type: ignore[arg-type]
             except (KeyError, IndexError, TypeError):
                 raise Refusal("KT205", "nothing to delete at that index") from None
+            ev.change(receiver)
+        elif isinstance(receiver, (list, dict)):
+            ev.cloud(receiver, "what is deleted from it is not followed")

@@ -8,12 +8,26 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
+from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
 from transpiler.evaluate.natives import CONSTANTS, METHODS
-from transpiler.evaluate.values import ClassValue, Function, Instance, Method, Opaque, Symbol
+from transpiler.evaluate.values import (
+    Bound,
+    ClassMethod,
+    ClassValue,
+    Function,
+    Instance,
+    Method,
+    Opaque,
+    Property,
+    Row,
+    StaticMethod,
+    Super,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Action, Array, History
-from transpiler.graph.symbolic import Expr
+from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
 
 
@@ -38,12 +52,19 @@ def attribute(  # noqa: C901 - one case a kind of value
         return _history(ev, value, name, node)
     if isinstance(value, Instance):
         return _instance(value, name, ev, node)
+    if isinstance(value, Property):
+        return Opaque(f"`{name}` of a property is not evaluated")
     if isinstance(value, ClassValue):
-        found = value.lookup(name)
-        return Opaque(f"`{ev.source(node)}`") if found is None else found
+        return _class(ev, value, name, node)
+    if isinstance(value, Super):
+        return super_attribute(ev, value, name, node)
+    if isinstance(value, Row) and name in value.names:
+        return value[value.names.index(name)]
+    if isinstance(value, (Function, Bound)) and name == "__name__":
+        return value.name if isinstance(value, Function) else value.function.name
     if isinstance(value, Opaque):
         return _opaque(ev, value, name, node)
-    if type(value) in METHODS or isinstance(value, dict):
+    if type(value) in METHODS or isinstance(value, (dict, tuple)):
         return Method(value, name)
     if isinstance(value, Expr):
         return Opaque("an attribute of a number")
@@ -110,18 +131,34 @@ def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> A
 
 def _instance(value: Instance, name: str, ev: Evaluator, node: cst.Attribute) -> Any:
     if name == "__dict__":
-        ev.cloud(value, "its `__dict__` is used")
-    found = value.attributes.get(name, value.cls.lookup(name))
-    if id(value) in ev.clouded and not (is_build(found) or isinstance(found, (Model, Function))):
+        return value.attributes
+    if name == "__class__":
+        return value.cls
+    own = name in value.attributes
+    found = value.attributes[name] if own else value.cls.lookup(name)
+    reason = ev.clouded.get(id(value)) or ev.clouded.get(id(value.attributes))
+    if reason and not (is_build(found) or isinstance(found, (Model, Function, StaticMethod, ClassMethod))):
         text = ev.source(node)
-        return Opaque.named(name, text, f"`{text}` is not known: {ev.clouded[id(value)]}")
-    if name in value.attributes:
+        return Opaque.named(name, text, f"`{text}` is not known: {reason}")
+    if own or found is None and name in value.cls.all_attributes():
         return found
-    if isinstance(found, Function):
-        return Method(value, name)
     if found is None:
+        return Opaque(f"`{ev.source(node)}` is not set in what was interpreted", _named(ev, name, node))
+    return found_on_object(ev, value, found, node)
+
+
+def _named(ev: Evaluator, name: str, node: cst.Attribute) -> Expr:
+    """An expression that names an attribute by its source text."""
+    return Expr.of_leaf(Leaf(name, "local", ev.source(node)))
+
+
+def _class(ev: Evaluator, value: ClassValue, name: str, node: cst.Attribute) -> Any:
+    if name in ("__name__", "__qualname__"):
+        return value.name
+    found = value.lookup(name)
+    if found is None and name not in value.all_attributes():
         return Opaque(f"`{ev.source(node)}` is not set in what was interpreted")
-    return found
+    return found_on_class(value, found)
 
 
 def _opaque(ev: Evaluator, value: Opaque, name: str, node: cst.Attribute) -> Any:

@@ -19,7 +19,7 @@ from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
-from transpiler.graph.program import Action, Program
+from transpiler.graph.program import Action, Array, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
 
@@ -103,6 +103,8 @@ class Evaluator:
         self.failed_models: set[int] = set()
         self.changed: list[Any] = []  # containers, each time one is changed in place
         self.clouded: dict[int, str] = {}  # containers and objects whose contents are unknown, with the reason
+        self.yields: list[tuple[list[Any], int]] = []  # of generators: what they yielded, how unknown it was outside
+        self.single_calls: dict[str, int] = {}  # how often a call whose result may differ each time gave a parameter
         self.open_exits = 0  # counts `break` and `continue` under conditions known only at run time
         self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
@@ -261,6 +263,8 @@ class Evaluator:
         stack = [value]
         while stack:
             current = stack.pop()
+            if isinstance(current, Array):
+                current.items = None
             if id(current) in self.clouded or not _is_mutable(current):
                 stack.extend(current if isinstance(current, tuple) else ())
                 continue

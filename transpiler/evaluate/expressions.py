@@ -12,7 +12,8 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.arrays import array_binary, array_item
 from transpiler.evaluate.attributes import attribute
-from transpiler.evaluate.calls import call
+from transpiler.evaluate.branches import perhaps
+from transpiler.evaluate.calls import call, invoke
 from transpiler.evaluate.core import (
     FAILED,
     Evaluator,
@@ -23,9 +24,10 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.functions import call_function, parameter_defaults, yield_value
 from transpiler.evaluate.natives import BUILTINS
 from transpiler.evaluate.operators import tensor_binary, tensor_item, tensor_unary
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import DefaultDict, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Tensor
 from transpiler.graph.program import Array, Unknown
 from transpiler.graph.symbolic import Expr, binary
@@ -255,7 +257,7 @@ def _unary(ev: Evaluator, node: cst.UnaryOperation) -> Any:
     if isinstance(value, Tensor):
         return tensor_unary(ev, type(node.operator).__name__, value, node)
     if isinstance(node.operator, cst.Not):
-        from transpiler.evaluate.statements import truth
+        from transpiler.evaluate.branches import truth
 
         known = truth(value)
         return Opaque("the negation of an unknown value") if known is None else not known
@@ -274,14 +276,13 @@ def _unary(ev: Evaluator, node: cst.UnaryOperation) -> Any:
 
 
 def _boolean(ev: Evaluator, node: cst.BooleanOperation) -> Any:
-    from transpiler.evaluate.statements import truth
+    from transpiler.evaluate.branches import truth
 
     left = ev.eval(node.left)
     known = truth(left)
     stops_at = isinstance(node.operator, cst.Or)
     if known is None:
-        with ev.uncertain():
-            right = truth(ev.eval(node.right))
+        right = truth(perhaps(ev, lambda: ev.eval(node.right)))
         return right if right is stops_at else Opaque("a condition known only at run time")
     return left if known == stops_at else ev.eval(node.right)
 
@@ -344,13 +345,12 @@ def _contains(item: Any, container: Any) -> Any:
 
 
 def _conditional(ev: Evaluator, node: cst.IfExp) -> Any:
-    from transpiler.evaluate.statements import truth
+    from transpiler.evaluate.branches import truth
 
     known = truth(ev.eval(node.test))
     if known is not None:
         return ev.eval(node.body if known else node.orelse)
-    with ev.uncertain():
-        left, right = ev.eval(node.body), ev.eval(node.orelse)
+    left, right = perhaps(ev, lambda: ev.eval(node.body)), perhaps(ev, lambda: ev.eval(node.orelse))
     if left is right or is_known(left) and is_known(right) and left == right:
         return left
     if is_build(left) or is_build(right):
@@ -372,6 +372,8 @@ def _subscript(ev: Evaluator, node: cst.Subscript) -> Any:
         return tensor_item(ev, value, key, node)
     if isinstance(value, Array):
         return array_item(ev, value, key, node)
+    if isinstance(value, Instance) and isinstance(method := value.cls.lookup("__getitem__"), Function):
+        return call_function(ev, method, [value, key], {}, node)
     return item(ev, value, key, node)
 
 
@@ -385,7 +387,10 @@ def item(ev: Evaluator, value: Any, key: Any, node: cst.CSTNode) -> Any:
             if known in value:
                 return value[known]
         except TypeError:
-            pass
+            return Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
+        if isinstance(value, DefaultDict) and is_known(key) and value.factory is not None:
+            value[known] = invoke(ev, value.factory, [], {}, cst.Call(cst.Name("factory")))
+            return value[known]
         if is_known(key) and any(map(is_build, value.values())):
             raise Refusal("KT205", f"the key {known!r} is not in this dict")
     return Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
@@ -411,13 +416,7 @@ def _index(ev: Evaluator, node: cst.BaseSlice) -> Any:
 
 
 def _lambda(ev: Evaluator, node: cst.Lambda) -> Any:
-    return Function("<lambda>", node, ev.scope, _defaults(ev, node.params))
-
-
-def _defaults(ev: Evaluator, parameters: cst.Parameters) -> dict[str, Any]:
-    from transpiler.evaluate.calls import parameter_defaults
-
-    return parameter_defaults(ev, parameters)
+    return Function("<lambda>", node, ev.scope.for_closures(), parameter_defaults(ev, node.params))
 
 
 def _comprehension(ev: Evaluator, node: cst.ListComp | cst.SetComp | cst.GeneratorExp) -> Any:
@@ -464,9 +463,9 @@ def _dict_comprehension(ev: Evaluator, node: cst.DictComp) -> Any:
 def _generate(ev: Evaluator, clause: cst.CompFor, emit: Callable[[], None], sink: Any) -> bool:
     """Run a comprehension's clauses; False where what they loop over is unknown."""
     from transpiler.evaluate.assign import assign
+    from transpiler.evaluate.branches import truth
     from transpiler.evaluate.loops import iterate
     from transpiler.evaluate.scope import Scope
-    from transpiler.evaluate.statements import truth
 
     items = iterate(ev, ev.eval(clause.iter))
     if items is None:
@@ -506,6 +505,11 @@ def _walrus(ev: Evaluator, node: cst.NamedExpr) -> Any:
     return value
 
 
+def _await(ev: Evaluator, node: cst.Await) -> Any:
+    ev.eval(node.expression)
+    return Opaque("what is awaited is known only when the program runs")
+
+
 def _ellipsis(ev: Evaluator, node: cst.Ellipsis) -> Any:
     return ...
 
@@ -532,5 +536,6 @@ EXPRESSIONS: dict[type, Callable[[Evaluator, Any], Any]] = {
     cst.UnaryOperation: _unary, cst.BooleanOperation: _boolean, cst.Comparison: _comparison, cst.IfExp: _conditional,
     cst.Attribute: _attribute, cst.Subscript: _subscript, cst.Call: call, cst.Lambda: _lambda,
     cst.ListComp: _comprehension, cst.SetComp: _comprehension, cst.GeneratorExp: _comprehension,
-    cst.DictComp: _dict_comprehension, cst.NamedExpr: _walrus, cst.Ellipsis: _ellipsis,
+    cst.DictComp: _dict_comprehension, cst.Yield: yield_value, cst.Await: _await,
+    cst.NamedExpr: _walrus, cst.Ellipsis: _ellipsis,
 }  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import libcst as cst
 
-from transpiler.evaluate.core import Evaluator
+from transpiler.evaluate.core import Evaluator, is_known
+from transpiler.evaluate.natives import only_reads
 from transpiler.evaluate.values import Opaque, Symbol
 from transpiler.rules.base import LAYERS, OBJECTS
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS, canonical
@@ -36,6 +37,8 @@ def import_from(ev: Evaluator, node: cst.ImportFrom) -> None:
     if isinstance(node.names, cst.ImportStar):
         for name, symbol in star_names(module).items():
             ev.scope.set(name, symbol)
+        if node.relative or not only_reads(module):
+            _overshadow(ev, module)
         return
     for alias in node.names:
         name = dotted(alias.name)
@@ -46,6 +49,13 @@ def import_from(ev: Evaluator, node: cst.ImportFrom) -> None:
             ev.scope.set(target, Opaque(f"`{name}` comes from another file"))
         else:
             ev.scope.set(target, Symbol(canonical(f"{module}.{name}")))
+
+
+def _overshadow(ev: Evaluator, module: str) -> None:
+    """A star import of something unknown may bind any name anew."""
+    for name, value in list(ev.scope.names.items()):
+        if is_known(value):
+            ev.scope.names[name] = Opaque.named(name, name, f"`from {module} import *` may set `{name}`")
 
 
 def star_names(module: str) -> dict[str, Symbol]:

@@ -11,8 +11,10 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.assign import assign
+from transpiler.evaluate.classes import members
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, decided, is_build, is_failed
-from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque
+from transpiler.evaluate.functions import generate
+from transpiler.evaluate.values import BreakSignal, ClassValue, ContinueSignal, Generator, Opaque
 from transpiler.graph.keras import Frame, Tensor
 from transpiler.graph.program import Array
 
@@ -30,6 +32,12 @@ def iterate(ev: Evaluator, value: Any) -> Iterable[Any] | None:
         return list(value)
     if isinstance(value, Iterator):
         return value
+    if isinstance(value, Array) and value.items is not None:
+        return value.items
+    if isinstance(value, Generator):
+        return generate(ev, value)
+    if isinstance(value, ClassValue) and value.enum:
+        return list(members(value))
     if isinstance(value, Tensor):
         raise Refusal("KT204", "looping over a symbolic tensor is not possible, in Keras neither")
     return None
@@ -103,7 +111,7 @@ def _turns(ev: Evaluator, node: cst.For, items: Iterable[Any]) -> bool:
 
 def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpression | None) -> None:
     """Interpret the body of a loop of unknown length once, as code that may or may not run."""
-    from transpiler.evaluate.statements import side
+    from transpiler.evaluate.branches import side
 
     if target is not None:
         names = [target.value] if isinstance(target, cst.Name) else []
@@ -120,7 +128,7 @@ def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpr
 
 def run_while(ev: Evaluator, node: cst.While) -> None:
     """``while test: …``."""
-    from transpiler.evaluate.statements import truth
+    from transpiler.evaluate.branches import truth
 
     built, turns, changed, exits = ev.built, 0, len(ev.changed), ev.open_exits
     try:

@@ -77,12 +77,16 @@ def _product(values: tuple[Any, ...], repeat: int) -> list[Any]:
 METHODS: dict[type, frozenset[str]] = {
     str: frozenset(
         "lower upper strip lstrip rstrip split rsplit join replace startswith endswith format title capitalize count "
-        "find index isdigit isalpha zfill partition rpartition splitlines swapcase removeprefix removesuffix".split()
+        "find index isdigit isalpha isnumeric isupper islower encode ljust rjust center zfill partition rpartition "
+        "splitlines swapcase removeprefix removesuffix".split()
     ),
     list: frozenset("append extend insert pop remove clear index count reverse copy sort".split()),
     dict: frozenset("get items keys values update pop setdefault copy clear popitem".split()),
     tuple: frozenset(["index", "count"]),
-    set: frozenset("add union intersection difference discard remove update copy issubset issuperset".split()),
+    set: frozenset(
+        "add union intersection difference symmetric_difference isdisjoint discard remove update copy issubset "
+        "issuperset".split()
+    ),
     int: frozenset(["bit_length"]),
     float: frozenset(["is_integer"]),
 }

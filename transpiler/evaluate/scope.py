@@ -8,8 +8,9 @@ from typing import Any
 class Scope:
     """Names of one function call (or the module), with the enclosing scope."""
 
-    def __init__(self, name: str, parent: Scope | None = None) -> None:
+    def __init__(self, name: str, parent: Scope | None = None, *, of_class: bool = False) -> None:
         self.name = name
+        self.of_class = of_class
         self.parent = parent
         self.names: dict[str, Any] = {}
         self.globals: set[str] = set()
@@ -28,6 +29,13 @@ class Scope:
             return ""
         outer = self.parent.qualified_name
         return f"{outer}.{self.name}" if outer else self.name
+
+    def for_closures(self) -> Scope:
+        """The scope that functions defined here see: the bodies of classes are not part of it."""
+        scope = self
+        while scope.of_class and scope.parent is not None:
+            scope = scope.parent
+        return scope
 
     def find(self, name: str) -> Scope | None:
         """The scope that binds ``name``, or None."""

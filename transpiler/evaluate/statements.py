@@ -10,12 +10,13 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.assign import assign, augmented, delete
-from transpiler.evaluate.calls import define_class, define_function
-from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, decided, is_build, is_known
+from transpiler.evaluate.branches import run_if, run_match, run_try
+from transpiler.evaluate.classes import define_class
+from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, is_build
+from transpiler.evaluate.functions import define_function
 from transpiler.evaluate.imports import import_from, import_names
 from transpiler.evaluate.loops import run_for, run_while
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
-from transpiler.graph.keras import Model
 
 
 def execute(ev: Evaluator, node: cst.CSTNode) -> None:
@@ -162,112 +163,12 @@ def _assert(ev: Evaluator, node: cst.Assert) -> None:
     ev.eval(node.test)
 
 
-def truth(value: Any) -> bool | None:
-    """The truth of ``value``, or None where it is unknown."""
-    if is_known(value):
-        return bool(decided(value))
-    if isinstance(value, (list, tuple, dict, set)):
-        return bool(value)
-    if isinstance(value, Opaque) or not is_build(value):
-        return None
-    return True
-
-
-def _if(ev: Evaluator, node: cst.If) -> None:
-    known = truth(ev.eval(node.test))
-    taken = ev.facts.taken.setdefault(id(node), set())
-    if known is None:
-        taken.update((True, False))
-        _both(ev, node)
-        return
-    taken.add(known)
-    if known:
-        ev.run(node.body.body)
-    elif node.orelse is not None:
-        _orelse(ev, node.orelse)
-
-
-def _orelse(ev: Evaluator, node: cst.If | cst.Else) -> None:
-    if isinstance(node, cst.If):
-        _if(ev, node)
-    else:
-        ev.run(node.body.body)
-
-
-def _both(ev: Evaluator, node: cst.If) -> None:
-    """Interpret both sides of a branch on an unknown condition and merge what they bound."""
-    before = dict(ev.scope.names)
-    with ev.uncertain():
-        ended_body = side(ev, lambda: ev.run(node.body.body))
-        after_body = ev.scope.names
-        ev.scope.names = dict(before)
-        orelse = node.orelse
-        ended_else = orelse is not None and side(ev, lambda: _orelse(ev, orelse))
-    after_else = ev.scope.names
-    if ended_body and ended_else:
-        ev.scope.names = before
-        raise ReturnSignal(Opaque("both sides of a branch on an unknown condition leave"))
-    if ended_body:
-        return
-    if ended_else:
-        ev.scope.names = after_body
-        return
-    ev.scope.names = _merge(after_body, after_else)
-
-
-def side(ev: Evaluator, run: Callable[[], None]) -> bool:
-    """Run one side; True where it leaves the block (return, raise, break, continue)."""
-    try:
-        run()
-    except ReturnSignal as signal:
-        if is_build(signal.value) or isinstance(signal.value, Model):
-            raise Refusal("KT203", "which model is returned depends on a condition known only at run time") from None
-        if ev.open_returns:
-            ev.open_returns[-1].append(signal.value)
-        return True
-    except (BreakSignal, ContinueSignal):
-        ev.open_exits += 1
-        return True
-    except RaiseSignal:
-        return True
-    return False
-
-
-def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(right)
-    for name, value in left.items():
-        if name not in right or right[name] is value or _same(right[name], value):
-            merged[name] = value
-        else:
-            why = f"`{name}` differs between the branches of a condition known only at run time"
-            merged[name] = Opaque.named(name, name, why)
-            merged[name].maybe_model = isinstance(value, Model) or isinstance(right[name], Model)
-    return merged
-
-
-def _same(a: Any, b: Any) -> bool:
-    return is_known(a) and is_known(b) and type(a) is type(b) and bool(a == b)
-
-
 def _with(ev: Evaluator, node: cst.With) -> None:
     for item in node.items:
         value = ev.eval(item.item)
         if item.asname is not None and isinstance(item.asname.name, cst.BaseExpression):
             assign(ev, item.asname.name, value if is_build(value) else Opaque("a context manager's value"), item.item)
     ev.run(node.body.body)
-
-
-def _try(ev: Evaluator, node: cst.Try) -> None:
-    try:
-        ev.run(node.body.body)
-    except RaiseSignal:
-        with ev.uncertain():
-            for handler in node.handlers:
-                ev.run(handler.body.body)
-    if node.orelse is not None:
-        ev.run(node.orelse.body.body)
-    if node.finalbody is not None:
-        ev.run(node.finalbody.body.body)
 
 
 SMALL: dict[type, Callable[[Evaluator, Any], None]] = {
@@ -290,11 +191,13 @@ SMALL: dict[type, Callable[[Evaluator, Any], None]] = {
 STATEMENTS: dict[type, Callable[[Evaluator, Any], None]] = {
     cst.SimpleStatementLine: _line,
     cst.SimpleStatementSuite: _line,
-    cst.If: _if,
+    cst.If: run_if,
     cst.For: run_for,
     cst.While: run_while,
     cst.With: _with,
-    cst.Try: _try,
+    cst.Try: run_try,
+    cst.TryStar: run_try,
+    cst.Match: run_match,
     cst.FunctionDef: define_function,
     cst.ClassDef: define_class,
     **SMALL,

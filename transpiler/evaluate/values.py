@@ -6,7 +6,7 @@ remembers its spelling; tensors, layers and models are the graph's. The rest is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,44 @@ class Function:
     defaults: dict[str, Any] = field(default_factory=dict)
     calls: int = 0
     builder: bool | None = None  # whether it looks as if it built a model; found when asked
+    decorator: str | None = None  # one that is not known: it may change what calls return
+    owner: ClassValue | None = None  # the class in whose body it stands
+
+    def __repr__(self) -> str:
+        return f"<function {self.name}>"
+
+
+@dataclass(eq=False)
+class Generator:
+    """What a call of a generator function gives: its body has not run yet."""
+
+    function: Function
+    scope: Scope
+
+    def __repr__(self) -> str:
+        return f"<generator {self.function.name}>"
+
+
+@dataclass(eq=False)
+class StaticMethod:
+    """A function under ``@staticmethod``."""
+
+    function: Function
+
+
+@dataclass(eq=False)
+class ClassMethod:
+    """A function under ``@classmethod``."""
+
+    function: Function
+
+
+@dataclass(eq=False)
+class Property:
+    """A function under ``@property``, and the one that sets it."""
+
+    function: Function
+    setter: Function | None = None
 
 
 @dataclass(eq=False)
@@ -72,15 +110,34 @@ class ClassValue:
     node: cst.ClassDef
     bases: tuple[Any, ...]
     attributes: dict[str, Any]
+    dataclass: bool = False
+    record: bool = False  # a named tuple
+    enum: bool = False
+
+    def __repr__(self) -> str:
+        return f"<class {self.name}>"
+
+    def mro(self) -> list[ClassValue]:
+        """The class and those above it, each before its own bases, as Python resolves methods."""
+        above = [base.mro() for base in self.bases if isinstance(base, ClassValue)]
+        found: list[ClassValue] = [self]
+        for line in above:
+            for cls in line:
+                if cls in found:
+                    found.remove(cls)
+                found.append(cls)
+        return found
 
     def lookup(self, name: str) -> Any:
-        """The attribute as Python's method resolution finds it in single inheritance, or ``None``."""
-        if name in self.attributes:
-            return self.attributes[name]
-        for base in self.bases:
-            if isinstance(base, ClassValue) and (found := base.lookup(name)) is not None:
-                return found
+        """The attribute as Python's method resolution finds it, or ``None``."""
+        for cls in self.mro():
+            if name in cls.attributes:
+                return cls.attributes[name]
         return None
+
+    def all_attributes(self) -> set[str]:
+        """The names that the class or one above it sets."""
+        return {name for cls in self.mro() for name in cls.attributes}
 
 
 @dataclass(eq=False)
@@ -90,6 +147,55 @@ class Instance:
     cls: ClassValue
     attributes: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<an object of {self.cls.name}>"
+
+
+@dataclass(eq=False)
+class Bound:
+    """A method of one of the program's classes, bound to an object or to the class."""
+
+    function: Function
+    receiver: Instance | ClassValue
+
+    def __repr__(self) -> str:
+        return f"<method {self.function.name}>"
+
+
+@dataclass(eq=False)
+class Super:
+    """``super()``: what stands above ``after`` for ``receiver``."""
+
+    receiver: Instance | ClassValue
+    after: ClassValue
+
+
+@dataclass(eq=False)
+class Field:
+    """``dataclasses.field(…)``."""
+
+    default: Any
+    factory: Any
+
+
+class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple cannot have slots
+    """A named tuple."""
+
+    names: tuple[str, ...]
+
+
+def make_row(names: Sequence[str], values: Sequence[Any]) -> Row:
+    """A named tuple with these fields."""
+    row = Row(values)
+    row.names = tuple(names)
+    return row
+
+
+class DefaultDict(dict[Any, Any]):
+    """A ``collections.defaultdict``."""
+
+    factory: Any = None
+
 
 @dataclass(eq=False)
 class Method:
@@ -97,6 +203,9 @@ class Method:
 
     receiver: Any
     name: str
+
+    def __repr__(self) -> str:
+        return f"<method {self.name}>"
 
 
 @dataclass(eq=False)

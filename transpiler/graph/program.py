@@ -10,15 +10,17 @@ from transpiler.graph.keras import Model, Span
 from transpiler.graph.symbolic import Dim
 
 
-@dataclass(frozen=True)
+@dataclass
 class Array:
     """A NumPy array, data frame or dataset part of which only shape and dtype are known.
 
-    ``shape`` is None where even the rank is unknown; ``dtype`` likewise.
+    ``shape`` is None where even the rank is unknown; ``dtype`` likewise. ``items`` are the numbers of a short row that
+    the program wrote down itself (``np.arange(3)``).
     """
 
     shape: tuple[Dim, ...] | None = None
     dtype: str | None = None
+    items: tuple[int | float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,300 @@
+"""The program's own functions: defining them, binding arguments, interpreting their bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate import limits
+from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known
+from transpiler.evaluate.scope import Scope
+from transpiler.evaluate.values import (
+    ClassMethod,
+    Function,
+    Generator,
+    Opaque,
+    Property,
+    ReturnSignal,
+    StaticMethod,
+    Symbol,
+)
+from transpiler.graph.keras import Frame, Model
+from transpiler.graph.symbolic import Expr, Leaf
+from transpiler.source.tree import walk
+
+_WRAPPERS = {
+    "builtins.staticmethod": StaticMethod, "builtins.classmethod": ClassMethod, "builtins.property": Property,
+    "functools.cached_property": Property,
+}  # fmt: skip
+# Decorators that leave what a function computes as it is.
+_TRANSPARENT = frozenset(
+    "functools.lru_cache functools.cache functools.wraps abc.abstractmethod typing.overload typing.final "
+    "tensorflow.function tensorflow.autograph.experimental.do_not_convert contextlib.contextmanager "
+    "keras.saving.register_keras_serializable keras.utils.register_keras_serializable atexit.register "
+    "numba.jit numba.njit torch.no_grad torch.inference_mode".split()
+)
+_TRANSPARENT_LIBRARIES = ("click.", "pytest.", "typer.", "hydra.", "gin.", "flask.", "fire.")
+
+
+def define_function(ev: Evaluator, node: cst.FunctionDef) -> None:
+    """``def``, its decorators applied."""
+    function = Function(node.name.value, node, ev.scope.for_closures(), parameter_defaults(ev, node.params))
+    ev.facts.functions[id(node)] = function
+    value: Any = function
+    for decorator in reversed(node.decorators):
+        found = ev.eval(decorator.decorator)
+        value = FAILED if is_failed(found) else decorate(ev, found, value, decorator)
+    ev.scope.set(node.name.value, value)
+
+
+def decorate(ev: Evaluator, decorator: Any, value: Any, node: cst.Decorator) -> Any:
+    """``value`` as a decorator gives it back."""
+    from transpiler.evaluate.calls import invoke
+
+    symbol = _decorator_symbol(ev, decorator, node)
+    if symbol in _WRAPPERS and isinstance(value, Function):
+        return _WRAPPERS[symbol](value)
+    if symbol in _TRANSPARENT or symbol.startswith(_TRANSPARENT_LIBRARIES):
+        return value
+    if isinstance(node.decorator, cst.Attribute):
+        owner = ev.facts.values.get(id(node.decorator.value))
+        if isinstance(owner, Property) and node.decorator.attr.value in ("setter", "deleter"):
+            setter = value if node.decorator.attr.value == "setter" else owner.setter
+            return Property(owner.function, setter)
+    if not symbol and not isinstance(decorator, Opaque):
+        if not callable_value(decorator):
+            return Opaque(f"`@{ev.source(node.decorator)}` is not evaluated")
+        return invoke(ev, decorator, [value], {}, cst.Call(node.decorator))
+    if isinstance(value, Function):
+        value.decorator = ev.source(node.decorator)
+    return value
+
+
+def callable_value(value: Any) -> bool:
+    """Whether calling ``value`` means something to the evaluator."""
+    from transpiler.evaluate.values import Bound, ClassValue, Instance, Native
+
+    return isinstance(value, (Function, Native, Bound, ClassValue)) or (
+        isinstance(value, Instance) and value.cls.lookup("__call__") is not None
+    )
+
+
+def _decorator_symbol(ev: Evaluator, decorator: Any, node: cst.Decorator) -> str:
+    """The name of a decorator of a library, also where it is called with settings."""
+    if isinstance(decorator, Symbol):
+        return decorator.name
+    if isinstance(node.decorator, cst.Call):
+        owner = ev.facts.values.get(id(node.decorator.func))
+        return owner.name if isinstance(owner, Symbol) else ""
+    return ""
+
+
+def parameter_defaults(ev: Evaluator, parameters: cst.Parameters) -> dict[str, Any]:
+    """Defaults, evaluated where the function is defined."""
+    found: dict[str, Any] = {}
+    for param in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+        if param.default is not None:
+            found[param.name.value] = ev.eval(param.default)
+    return found
+
+
+def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """Interpret a call of one of the program's functions."""
+    if len(ev.functions) >= limits.MAX_DEPTH:
+        raise limits.LimitReached("calls are nested too deeply")
+    scope = Scope(function.name, function.closure)
+    bind_parameters(ev, function, scope, args, kwargs, node)
+    function.calls += 1
+    if isinstance(function.node, cst.FunctionDef) and _is_generator(function.node):
+        return Generator(function, scope)
+    outer, ev.scope = ev.scope, scope
+    ev.functions.append(function)
+    models_before = len(ev.program.models)
+    try:
+        with ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
+            result = _run_body(ev, function)
+    finally:
+        ev.functions.pop()
+        ev.scope = outer
+    if function.decorator is not None:
+        result = _decorated(function, result)
+    if isinstance(result, Model) and result in ev.program.models[models_before:]:
+        ev.touch()
+        ev.facts.creations.setdefault(id(node), []).append(
+            Creation(result, node, ev.scope.qualified_name, function, ev.inside)
+        )
+        result.builder = result.builder or function.name
+        result.hint = result.reference = None  # its caller names it
+    elif is_build(result):
+        ev.mark_build(node)
+    return result
+
+
+def _decorated(function: Function, result: Any) -> Any:
+    """What a call of a function returns whose decorator is not known."""
+    if is_failed(result) or result is None:
+        return result
+    if is_build(result) or isinstance(result, Model):
+        raise Refusal(
+            "KT105",
+            f"`{function.name}` takes part in building a model, but its decorator `@{function.decorator}` is not known",
+            "remove the decorator, if it does not change what the function returns",
+        )
+    return Opaque(f"`@{function.decorator}` may change what `{function.name}` returns")
+
+
+def _run_body(ev: Evaluator, function: Function) -> Any:
+    if isinstance(function.node, cst.Lambda):
+        return ev.eval(function.node.body)
+    ev.open_returns.append([])
+    result = None
+    try:
+        ev.run(function.node.body.body)
+    except ReturnSignal as signal:
+        result = signal.value
+    finally:
+        others = ev.open_returns.pop()
+    return _one_of(function, result, others)
+
+
+def _one_of(function: Function, result: Any, others: list[Any]) -> Any:
+    """What a call returns that may also have returned ``others``, under conditions known only at run time."""
+    if is_build(result) or isinstance(result, Model):
+        return result  # the others are not: where one of them is returned, the program does not build
+    if not others or is_known(result) and all(is_known(v) and type(v) is type(result) and v == result for v in others):
+        return result
+    return Opaque(f"what `{function.name}` returns depends on a condition known only at run time")
+
+
+def _is_generator(node: cst.FunctionDef) -> bool:
+    return any(isinstance(part, cst.Yield) for part in walk(node.body, closed=(cst.FunctionDef, cst.Lambda)))
+
+
+def generate(ev: Evaluator, generator: Generator) -> list[Any] | None:
+    """The values that a generator function yields, or None where they are known only at run time."""
+    function = generator.function
+    assert isinstance(function.node, cst.FunctionDef)
+    outer, ev.scope = ev.scope, generator.scope
+    ev.functions.append(function)
+    ev.yields.append(([], ev.unknown_depth))
+    built = ev.built
+    try:
+        with ev.frame(Frame("call", function.name, ev.span(function.node), function.calls)):
+            _run_body(ev, function)
+    except limits.LoopBudgetSpent:
+        if ev.built != built:
+            raise
+        ev.loop_budget = None
+        return None
+    finally:
+        found, _ = ev.yields.pop()
+        ev.functions.pop()
+        ev.scope = outer
+    return None if any(value is UNSURE for value in found) else found
+
+
+UNSURE = Opaque("it is yielded under a condition known only at run time")
+
+
+def yield_value(ev: Evaluator, node: cst.Yield) -> Any:
+    """``yield value`` and ``yield from values``."""
+    from transpiler.evaluate.loops import iterate
+
+    inner = node.value.item if isinstance(node.value, cst.From) else node.value
+    value = ev.eval(inner) if inner is not None else None
+    if ev.yields:
+        found, depth = ev.yields[-1]
+        items = iterate(ev, value) if isinstance(node.value, cst.From) else [value]
+        found.extend(items if items is not None and ev.unknown_depth == depth else [UNSURE])
+        if len(found) > limits.MAX_BUILDING_TURNS:
+            raise limits.LoopBudgetSpent
+    return Opaque("what is sent into a generator")
+
+
+def bind_parameters(
+    ev: Evaluator, function: Function, scope: Scope, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> None:
+    """Bind arguments as Python does."""
+    parameters = function.node.params
+    positional = [p.name.value for p in (*parameters.posonly_params, *parameters.params)]
+    keyword_only = [p.name.value for p in parameters.kwonly_params]
+    given = dict(zip(positional, args))  # noqa: B905 - fewer arguments than parameters is usual
+    rest = args[len(positional) :]
+    if isinstance(parameters.star_arg, cst.Param):
+        scope.names[parameters.star_arg.name.value] = tuple(rest)
+    elif rest:
+        raise Refusal("KT205", f"`{function.name}` takes {len(positional)} positional arguments, not {len(args)}")
+    extra: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        if name in positional or name in keyword_only:
+            given[name] = value
+        else:
+            extra[name] = value
+    if parameters.star_kwarg is not None:
+        scope.names[parameters.star_kwarg.name.value] = extra
+    elif extra:
+        raise Refusal("KT205", f"`{function.name}` has no parameter `{next(iter(extra))}`")
+    builder = is_builder(function)
+    for name in (*positional, *keyword_only):
+        if name not in given and name not in function.defaults:
+            raise Refusal("KT205", f"`{function.name}` needs its argument `{name}`")
+        value = given[name] if name in given else function.defaults[name]
+        scope.names[name] = _parameter(ev, function, name, value, name in given) if builder else value
+
+
+def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: bool) -> Any:
+    """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class."""
+    if is_failed(value):
+        return value
+    default = None
+    for param in (*function.node.params.params, *function.node.params.kwonly_params):
+        if param.name.value == name and param.default is not None:
+            default = ev.source(param.default)
+    if isinstance(value, Opaque) and value.expr is not None:
+        source = source_text(value.expr)
+        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default, parameter=True)))
+    number = value.value if isinstance(value, Expr) else value
+    if type(number) in (int, float):
+        source = source_text(value) if isinstance(value, Expr) else repr(number)
+        return Expr.of_leaf(Leaf(name, "local", source if given else "", default, parameter=True), number)
+    return value
+
+
+def source_text(expr: Expr) -> str:
+    """``expr`` in the terms of the place where it was made."""
+    if expr.leaf is not None:
+        return expr.leaf.source or expr.leaf.name
+    if expr.op == "const":
+        return repr(expr.value)
+    renamed = Expr(expr.op, tuple(_by_source(arg) for arg in expr.args), value=expr.value)
+    return renamed.code()
+
+
+def _by_source(expr: Expr) -> Expr:
+    if expr.leaf is not None:
+        return Expr.of_leaf(Leaf(expr.leaf.source or expr.leaf.name, expr.leaf.scope), expr.value)
+    return Expr(expr.op, tuple(_by_source(arg) for arg in expr.args), value=expr.value)
+
+
+def _builds_and_returns(body: cst.CSTNode) -> bool:
+    """Whether there is a call of something that ends in Model or Sequential, and a return."""
+    model = returns = False
+    for node in walk(body):
+        if isinstance(node, cst.Call):
+            func = node.func
+            last = func.attr if isinstance(func, cst.Attribute) else func
+            model = model or isinstance(last, cst.Name) and last.value.endswith(("Model", "Sequential"))
+        elif isinstance(node, cst.Return):
+            returns = returns or node.value is not None
+    return model and returns
+
+
+def is_builder(function: Function) -> bool:
+    """Whether a function looks as if it built and returned a model."""
+    if isinstance(function.node, cst.Lambda):
+        return False
+    if function.builder is None:
+        function.builder = _builds_and_returns(function.node.body)
+    return function.builder

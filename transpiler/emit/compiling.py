@@ -9,7 +9,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import elements, is_name, items
 from transpiler.emit.arrays import Arrays
 from transpiler.emit.helpers import Helpers
-from transpiler.emit.losses import Code, Loss, Output, criterion, custom_call, resolve_loss
+from transpiler.emit.losses import Code, Loss, Output, criterion, custom_call, resolve_loss, standard_name
 from transpiler.emit.metrics import Metric, metric_code, resolve_metric
 from transpiler.emit.optimizers import optimizer_code
 from transpiler.emit.places import Places
@@ -112,6 +112,26 @@ class Compiler:
             found.append([resolve_metric(m, part, output, sparse) for m, part in zip(own, parts, strict=True)])
         return found
 
+    def history_key(self, action: Action, text: str) -> str:
+        """The text of a key of the history: other versions of Keras name the same metric otherwise (``acc``)."""
+        wanted, model, compiled = action.args["key"], action.model, action.compiled
+        if model is None or compiled is None or not flat(compiled.metrics):
+            return text
+        found = self._metrics(model, compiled, {})
+        prefixes = [f"{output.name}_" if len(found) > 1 else "" for output in self._outputs(model)]
+        keys = {prefix + metric.key: metric for prefix, own in zip(prefixes, found, strict=True) for metric in own}
+        held_out = "val_" if wanted.startswith("val_") else ""
+        key = wanted.removeprefix("val_")
+        if key in keys:
+            return text
+        for prefix in prefixes:
+            for other, metric in keys.items():
+                if key.startswith(prefix) and other.startswith(prefix) and _same_metric(key[len(prefix) :], metric):
+                    if text.strip("\"'") != wanted:
+                        raise Refusal("KT301", f"the history calls `{wanted}` `{held_out}{other}`")
+                    return repr(held_out + other)
+        return text
+
     def _own_metrics(self, value: Any, text: str, index: int, outputs: list[Output]) -> tuple[list[Any], str]:
         """The metrics of one output, as a list and its text."""
         if value is None:
@@ -191,6 +211,8 @@ class Compiler:
         shown: list[str] = []
         for output, metrics in zip(outputs, self._metrics(model, compiled, texts), strict=True):
             codes = {metric.key: metric_code(metric, output) for metric in metrics}
+            if len(codes) < len(metrics):
+                raise Refusal("KT301", "two metrics of the same name are not translated; give one of them a `name=`")
             for metric in metrics:
                 self._note(codes[metric.key])
                 if metric.kind == "custom" and not metric.loss.text:
@@ -213,6 +235,13 @@ class Compiler:
             parts = [repr(v) for v in values]
         pairs = [f"{o.name!r}: {part}" for o, part, v in zip(outputs, parts, values, strict=True) if v is not None]
         return "{" + ", ".join(pairs) + "}"
+
+
+def _same_metric(name: str, metric: Metric) -> bool:
+    """Whether ``name`` is another name for ``metric``."""
+    if name in ("acc", "accuracy"):
+        return metric.key in ("acc", "accuracy") or metric.kind == name
+    return standard_name(name) == standard_name(metric.key)
 
 
 def _refuse_options(compiled: Compiled) -> None:

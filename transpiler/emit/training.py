@@ -18,6 +18,7 @@ from transpiler.graph.keras import Model
 from transpiler.graph.program import Action, Program, Unknown
 from transpiler.options import Options
 from transpiler.rules.data import FUNCTIONS
+from transpiler.rules.runtime import DEVICES, REPLACED
 
 Layouts = Callable[[Model], tuple[list[bool], list[bool]]]
 
@@ -51,6 +52,10 @@ class TrainingEmitter:
         given = dict(texts)
         if action.symbol in FUNCTIONS:
             found = render_function(action, given, self.helpers_used)
+        elif action.symbol in RUNTIME:
+            found = RUNTIME[action.symbol]
+        elif action.symbol == "keras.History.item":
+            found = f"{receiver}[{self.compiler.history_key(action, given['key'])}]"
         elif action.symbol.startswith("keras.History."):
             found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
         else:
@@ -276,6 +281,7 @@ def _automatic(action: Action, name: str) -> bool:
     return name == "verbose" and action.args.get(name) == "auto"
 
 
+RUNTIME = REPLACED | DEVICES
 _DEVICELESS = ("summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
 _METHODS: dict[str, _Renderer] = {

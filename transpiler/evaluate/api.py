@@ -23,6 +23,7 @@ from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.data import FUNCTIONS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
+from transpiler.rules.runtime import DEVICES, REPLACED, WITHOUT_EFFECT
 
 
 def call_api(  # noqa: C901 - one case a kind of name, in order
@@ -52,6 +53,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
+        return known
+    if (known := _runtime(ev, name, args, node)) is not NotImplemented:
         return known
     if any(True for _ in walk_tensors([args, kwargs])):
         return _tensor_call(ev, name, args, kwargs, node)
@@ -97,6 +100,22 @@ def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, An
     if symbol not in OPS:
         raise Refusal("KT101", f"`{name}` on a tensor is not supported" + _reason(name))
     return make_op(ev, symbol, tuple(op_args), dict(op_kwargs), node)
+
+
+def _runtime(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
+    """What concerns the running of Keras and TensorFlow themselves."""
+    if name in WITHOUT_EFFECT:
+        ev.mark_build(node)
+        return None
+    if name in ("keras.backend.set_floatx", "keras.config.set_floatx"):
+        if not args or args[0] != "float32":
+            raise Refusal("KT105", "a float type other than float32 is not supported")
+        ev.mark_build(node)
+        return None
+    if name in REPLACED or name in DEVICES and args == ["GPU"]:
+        ev.record(Action(name, {}, ev.span(node), ev.scope.qualified_name, node=node))
+        return Opaque(f"`{name}` is known only when the program runs", foreign=True)
+    return NotImplemented
 
 
 def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:

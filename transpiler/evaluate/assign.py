@@ -11,7 +11,7 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -52,7 +52,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if is_failed(value):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, Created):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -135,7 +135,7 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
 
 def _attribute_value(name: str, text: str, value: Any) -> Any:
     """An unknown number that is kept in an attribute is known by the attribute from then on."""
-    unknown = isinstance(value, Opaque) and not isinstance(value, Created) and not is_failed(value)
+    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
         named = Opaque.named(name, text, getattr(value, "why", ""))
         if isinstance(value, Opaque):

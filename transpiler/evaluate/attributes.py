@@ -16,6 +16,7 @@ from transpiler.evaluate.values import (
     ClassMethod,
     ClassValue,
     Function,
+    HistoryLogs,
     Instance,
     Method,
     Opaque,
@@ -29,6 +30,7 @@ from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Action, Array, History
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
+from transpiler.rules.runtime import REPLACED
 
 
 def attribute(  # noqa: C901 - one case a kind of value
@@ -38,7 +40,7 @@ def attribute(  # noqa: C901 - one case a kind of value
     if is_failed(value):
         raise FailedDependencyError
     if isinstance(value, Symbol):
-        return _symbol(value, name)
+        return _symbol(ev, value, name, node)
     if isinstance(value, Tensor):
         return _tensor(ev, value, name, node)
     if isinstance(value, Model):
@@ -71,8 +73,11 @@ def attribute(  # noqa: C901 - one case a kind of value
     return Opaque(f"`{ev.source(node)[:60]}` is not evaluated")
 
 
-def _symbol(value: Symbol, name: str) -> Any:
+def _symbol(ev: Evaluator, value: Symbol, name: str, node: cst.Attribute) -> Any:
     full = canonical(f"{value.name}.{name}")
+    if full in REPLACED and not REPLACED[full].endswith(")"):
+        ev.record(Action(full, {}, ev.span(node), ev.scope.qualified_name, node=node))
+        return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
     if full in CONSTANTS:
         return CONSTANTS[full]
     return Symbol(full)
@@ -126,7 +131,8 @@ def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> A
     ev.record(
         Action(f"keras.History.{name}", {}, ev.span(node), ev.scope.qualified_name, value.action.model, node=node)
     )
-    return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
+    why = f"`{ev.source(node)}` is known only when the program runs"
+    return HistoryLogs(why, foreign=True, action=value.action) if name == "history" else Opaque(why, foreign=True)
 
 
 def _instance(value: Instance, name: str, ev: Evaluator, node: cst.Attribute) -> Any:

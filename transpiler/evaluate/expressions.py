@@ -27,9 +27,9 @@ from transpiler.evaluate.core import (
 from transpiler.evaluate.functions import call_function, parameter_defaults, yield_value
 from transpiler.evaluate.natives import BUILTINS
 from transpiler.evaluate.operators import tensor_binary, tensor_item, tensor_unary
-from transpiler.evaluate.values import DefaultDict, Function, Instance, Opaque, Symbol
+from transpiler.evaluate.values import DefaultDict, Function, HistoryLogs, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Tensor
-from transpiler.graph.program import Array, Unknown
+from transpiler.graph.program import Action, Array, Unknown
 from transpiler.graph.symbolic import Expr, binary
 
 _BINARY: dict[type, str] = {
@@ -381,6 +381,10 @@ def item(ev: Evaluator, value: Any, key: Any, node: cst.CSTNode) -> Any:
     """``value[key]`` on Python containers."""
     if isinstance(value, (list, tuple, str, range)) and is_known(key):
         return _python_item(value, plain(key))
+    if isinstance(value, HistoryLogs) and isinstance(key, str) and value.action is not None:
+        made = Action("keras.History.item", {"key": key}, ev.span(node), ev.scope.qualified_name, node=node)
+        made.model, made.compiled = value.action.model, value.action.compiled
+        ev.record(made)
     if isinstance(value, dict):
         known = plain(key) if is_known(key) else key
         try:

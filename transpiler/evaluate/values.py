@@ -16,6 +16,7 @@ from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
     from transpiler.evaluate.scope import Scope
+    from transpiler.graph.program import Action
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ class Created(Opaque):
     symbol: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class HistoryLogs(Opaque):
+    """``history.history``: what ``fit`` reported, by name."""
+
+    action: Action | None = None
 
 
 @dataclass(eq=False)

@@ -69,6 +69,8 @@ class ExpressionRewriter(cst.CSTTransformer):
     def _texts(self, original: cst.CSTNode, updated: cst.CSTNode, action: Action) -> tuple[dict[str, str], str]:
         if isinstance(updated, cst.Attribute):
             return {}, self._code(updated.value)
+        if isinstance(updated, cst.Subscript):
+            return {"key": self._code(updated.slice[0])}, self._code(updated.value)
         assert isinstance(updated, cst.Call)
         receiver = (
             self._code(updated.func.value) if isinstance(updated.func, cst.Attribute) else self._code(updated.func)
@@ -87,8 +89,8 @@ class ExpressionRewriter(cst.CSTTransformer):
 
 
 def _distinct(actions: list[Action]) -> list[Action]:
-    """The actions of one place that can differ: one for each model and way of compiling."""
-    found: dict[tuple[int, int], Action] = {}
+    """The actions of one place that can differ: one for each model and way of compiling, and key of a history."""
+    found: dict[tuple[int, int, str], Action] = {}
     for action in actions:
-        found.setdefault((id(action.model), id(action.compiled)), action)
+        found.setdefault((id(action.model), id(action.compiled), str(action.args.get("key"))), action)
     return list(found.values())

@@ -427,7 +427,8 @@ class Rewriter:
         if id(original) not in self.ev.facts.touched and not self._suspicious(original):
             return new
         names = names_of(new)
-        for name in sorted(names.read):
+        theirs = self.ev.scan.reads.get(id(original), names.read)
+        for name in sorted(names.read & theirs):  # others are our own, even where they are called like a module
             self._check_name(name, original)
         for name in names.bound:
             self.dropped_names.pop(name, None)

@@ -63,7 +63,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
         return Expr.of_leaf(Leaf(name, "global", name), number)
-    if isinstance(value, Expr) and not value.known:
+    if isinstance(value, Expr) and not value.known and not (value.leaf is not None and value.leaf.parameter):
         return Expr.of_leaf(Leaf(name, "local", name))
     return value
 
@@ -121,7 +121,7 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             value.reference = text
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-        receiver.attributes[name] = _attribute_value(name, text, value)
+        receiver.attributes[name] = _attribute_value(ev, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
@@ -133,8 +133,11 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             freeze_layer(ev, receiver)
 
 
-def _attribute_value(name: str, text: str, value: Any) -> Any:
-    """An unknown number that is kept in an attribute is known by the attribute from then on."""
+def _attribute_value(ev: Evaluator, name: str, text: str, value: Any) -> Any:
+    """A number that is kept in an attribute is known by the attribute from then on, if nothing sets it again."""
+    number = value.value if isinstance(value, Expr) else value
+    if type(number) in (int, float) and ev.scan.attributes[name] == 1 and text.startswith("self."):
+        return Expr.of_leaf(Leaf(name, "local", text), number)
     unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
         named = Opaque.named(name, text, getattr(value, "why", ""))

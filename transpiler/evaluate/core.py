@@ -96,6 +96,9 @@ class Evaluator:
         self.array_names: dict[int, str] = {}
         self.input_shapes: dict[int, tuple[Any, ...]] = {}  # by layer: the batch input shape it was given
         self.input_dtypes: dict[int, str] = {}
+        self.open_parameters: dict[int, str] = {}  # values of parameters that no call gives
+        self.parameter_tensors: dict[int, Tensor] = {}  # those that turned out to be tensors
+        self.open_inputs: dict[int, Opaque] = {}  # by tensor: the shape it was given, whose rank is not known yet
         self.lambda_functions: dict[int, Any] = {}
         self.pending: dict[int, list[Any]] = {}  # Sequential models without an input yet: layers to be applied
         self.sequential_depth: dict[int, int] = {}

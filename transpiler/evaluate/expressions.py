@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +31,7 @@ from transpiler.evaluate.operators import tensor_binary, tensor_item, tensor_una
 from transpiler.evaluate.values import DefaultDict, Function, HistoryLogs, Instance, Opaque, Symbol
 from transpiler.graph.keras import Layer, Tensor
 from transpiler.graph.program import Action, Array, Unknown
-from transpiler.graph.symbolic import Expr, binary
+from transpiler.graph.symbolic import Expr, Leaf, binary
 
 _BINARY: dict[type, str] = {
     cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.FloorDivide: "//", cst.Modulo: "%",
@@ -397,7 +398,22 @@ def item(ev: Evaluator, value: Any, key: Any, node: cst.CSTNode) -> Any:
             return value[known]
         if is_known(key) and any(map(is_build, value.values())):
             raise Refusal("KT205", f"the key {known!r} is not in this dict")
-    return Opaque(f"`{ev.source(node)[:60]}` is known only when the program runs")
+    return _unknown_item(ev, value, key, node)
+
+
+def _unknown_item(ev: Evaluator, value: Any, key: Any, node: cst.CSTNode) -> Opaque:
+    """An item known only at run time; one at a known key has a name: ``sizes[0]`` becomes the parameter ``sizes_0``."""
+    text = ev.source(node)
+    found = Opaque(f"`{text[:60]}` is known only when the program runs")
+    key = plain(key) if is_known(key) else None
+    if isinstance(node, cst.Subscript) and isinstance(value, (Opaque, dict, list)) and isinstance(key, (str, int)):
+        base = node.value.attr.value if isinstance(node.value, cst.Attribute) else ev.source(node.value)
+        name = key if isinstance(key, str) else f"{base}_{'last' if key == -1 else abs(key)}"
+        if name.isidentifier() and not keyword.iskeyword(name):
+            found.expr = Expr.of_leaf(Leaf(name, "local", text))
+    if isinstance(value, Opaque):
+        found.foreign = value.foreign
+    return found
 
 
 def _python_item(value: Any, key: Any) -> Any:

@@ -18,14 +18,15 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.functions import source_text
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
-from transpiler.graph.symbolic import Expr
+from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.base import COMMON_PARAMS, LAYERS, LayerRule, bind
 
 # Parameters that may stay expressions of the source; all others are read as plain values.
-_SIZES = {"units", "filters", "input_dim", "output_dim", "rate"}
+_SIZES = {"units", "filters", "input_dim", "output_dim", "rate", "target_shape"}
 
 
 def snake_case(name: str) -> str:
@@ -63,7 +64,7 @@ def make_layer(
         layer.trainable = bool(plain(common["trainable"]))
         layer.frozen = not layer.trainable
     _check_common(common)
-    shape = _input_shape(common, own, config)
+    shape = _input_shape(symbol, common, own, config)
     if shape is not None:
         ev.input_shapes[id(layer)] = shape
         dtype = common.get("dtype")
@@ -96,13 +97,16 @@ def _input_dtype(symbol: str) -> str:
     return "int32" if symbol == "keras.layers.Embedding" else "float32"
 
 
-def _input_shape(common: dict[str, Any], own: set[str], config: dict[str, Any]) -> tuple[Any, ...] | None:
+def _input_shape(symbol: str, common: dict[str, Any], own: set[str], config: dict[str, Any]) -> tuple[Any, ...] | None:
     """The batch input shape that a first layer was given, in any of the spellings."""
     batch = common.get("batch_input_shape", common.get("batch_shape"))
     if batch is not None:
         return (None, *shape_of(batch)[1:])
-    if common.get("input_shape") is not None:
-        return (None, *shape_of(common["input_shape"]))
+    shape = common.get("input_shape")
+    if isinstance(shape, Opaque) and rank_wanted(symbol) is not None:
+        return open_shape(shape, symbol)
+    if shape is not None:
+        return (None, *shape_of(shape))
     if "input_dim" in common and "input_dim" not in own:
         length = common.get("input_length")
         dims = shape_of((common["input_dim"],))
@@ -154,9 +158,22 @@ def _config_value(ev: Evaluator, symbol: str, key: str, value: Any) -> Any:
         return value.expr
     if isinstance(value, Array):
         raise Refusal("KT102", f"`{key}` given as an array is not supported")
-    if key in _SIZES and isinstance(value, Expr):
-        return value
-    return decided(value)
+    if key in _SIZES and isinstance(value, (Expr, tuple, list)):
+        return _named(key, value)
+    return decided(_named(key, value))
+
+
+def _named(key: str, value: Any) -> Any:
+    """``value`` with what is known only at run time as expressions (deep in lists, tuples and dicts)."""
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(_named(key, item) for item in value)
+    if isinstance(value, dict):
+        return {name: _named(key, item) for name, item in value.items()}
+    if isinstance(value, Opaque):
+        if value.expr is None:
+            raise Refusal("KT201", f"`{key}` must be known when the model is translated: {value.why}")
+        return value.expr
+    return value
 
 
 def layer_function(ev: Evaluator, function: Any) -> FunctionRef:
@@ -180,6 +197,10 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     from transpiler.evaluate.operators import created
 
     args, kwargs = created(ev, args, node), created(ev, kwargs, node)
+    if ev.open_parameters:
+        args = _parameters_as_tensors(ev, args)
+    if ev.open_inputs:
+        settle_open_inputs(ev, args, layer.symbol)
     for value in args:
         if isinstance(value, Opaque) and value.maybe_model:
             raise Refusal("KT201", f"a layer is called on something unknown: {value.why}",
@@ -194,6 +215,57 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     result = finish(ev, made, specs, node)
     propagate_mask(ev, rule, layer, made)
     return result
+
+
+def _parameters_as_tensors(ev: Evaluator, value: Any) -> Any:
+    """A parameter that no call gives, but that a layer is called on, is a tensor of unknown shape."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_parameters_as_tensors(ev, item) for item in value)
+    name = ev.open_parameters.get(id(value))
+    if name is None:
+        return value
+    if id(value) not in ev.parameter_tensors:
+        tensor = Tensor(TensorSpec((None,)), hint=name)
+        ev.parameter_tensors[id(value)] = tensor
+        ev.open_inputs[id(tensor)] = Opaque.named(name, f"{name}.shape", f"`{name}` is a parameter that no call gives")
+    tensor = ev.parameter_tensors[id(value)]
+    scope = ev.scope.find(name)
+    if scope is not None and scope.names[name] is value:
+        scope.names[name] = tensor
+    return tensor
+
+
+RANKS = {"1D": 3, "2D": 4, "3D": 5, "LSTM": 3, "GRU": 3, "SimpleRNN": 3, "Dense": 2, "Embedding": 2}
+_DIMS = {
+    2: ("in_features",), 3: ("length", "in_channels"), 4: ("height", "width", "in_channels"),
+    5: ("depth", "height", "width", "in_channels"),
+}  # fmt: skip
+
+
+def rank_wanted(symbol: str) -> int | None:
+    """The rank of what a layer takes, where its kind says so."""
+    kind = symbol.rpartition(".")[2]
+    return next((rank for part, rank in RANKS.items() if part in kind), None)
+
+
+def open_shape(shape: Opaque, symbol: str, parameter: bool = False) -> tuple[Any, ...]:
+    """The batch shape of an input whose shape is known only at run time, its rank from the layer that takes it."""
+    rank = rank_wanted(symbol)
+    if is_failed(shape):
+        raise FailedDependencyError
+    if rank is None or shape.expr is None:
+        raise Refusal("KT201", f"the rank of an input must be known: {shape.why}")
+    text = source_text(shape.expr)
+    leaves = [Leaf(name, "local", f"{text}[{at}]", parameter=parameter) for at, name in enumerate(_DIMS[rank])]
+    return (None, *map(Expr.of_leaf, leaves))
+
+
+def settle_open_inputs(ev: Evaluator, value: Any, symbol: str) -> None:
+    """Give inputs of unknown shape the rank that the first use of them says."""
+    for tensor in walk_tensors(value):
+        shape = ev.open_inputs.pop(id(tensor), None)
+        if shape is not None:
+            tensor.spec = TensorSpec(open_shape(shape, symbol), tensor.spec.dtype)
 
 
 def _infer(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> Any:

@@ -17,9 +17,9 @@ from transpiler.evaluate.core import (
     plain,
     require_known,
 )
-from transpiler.evaluate.layers import auto_name, call_layer, shape_of
+from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
 from transpiler.evaluate.operators import finish_node
-from transpiler.evaluate.values import Opaque, Symbol
+from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History
 from transpiler.rules.base import LAYERS, OPS, bind
@@ -35,7 +35,9 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     if unknown or given.get("tensor") is not None or given.get("sparse") or given.get("ragged"):
         raise Refusal("KT102", f"`Input` argument `{next(iter(unknown), 'tensor/sparse')}` is not supported")
     batch = given.get("batch_shape", given.get("batch_input_shape"))
-    shape = (None, *shape_of(batch)[1:]) if batch is not None else (None, *shape_of(given.get("shape", ())))
+    asked = given.get("shape", ())
+    is_open = batch is None and isinstance(asked, Opaque) and asked.expr is not None
+    shape = (None, *(() if is_open else shape_of(asked) if batch is None else shape_of(batch)[1:]))
     dtype = given.get("dtype")
     text = (
         dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
@@ -48,6 +50,8 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     if tensor.name is None:
         auto_name(ev, "InputLayer")
     ev.keep_alive.append(tensor)
+    if is_open:
+        ev.open_inputs[id(tensor)] = asked
     return tensor
 
 
@@ -71,6 +75,20 @@ def make_model(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     model.layers = layers_in_order(model)
     _register(ev, model, node)
     return model
+
+
+def make_block(ev: Evaluator, function: Function, inputs: list[Tensor], outputs: Any) -> None:
+    """A function that nobody calls, from tensors to tensors: a model of its own, for a class in its place."""
+    single = inputs[0] if len(inputs) == 1 else inputs
+    model = Model("functional", single, outputs, function.name, False, ev.origin(function.node))
+    model.nodes = nodes_between(ev, inputs, outputs)
+    model.layers = layers_in_order(model)
+    model.builder = function.name
+    ev.program.models.append(model)
+    creation = Creation(
+        model, function.node, ev.scope.qualified_name, None, cst.ensure_type(function.node, cst.FunctionDef)
+    )
+    ev.facts.creations.setdefault(id(function.node), []).append(creation)
 
 
 def _all_tensors(value: Any) -> bool:
@@ -176,7 +194,15 @@ def make_sequential(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node
 
 
 def add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> None:
-    """``model.add(layer)``."""
+    """``model.add(layer)``; a model that a layer could not be added to is not translated."""
+    try:
+        _add_layer(ev, model, layer, node)
+    except (Refusal, FailedDependencyError):
+        ev.failed_models.add(id(model))
+        raise
+
+
+def _add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> None:
     if is_failed(layer):
         raise FailedDependencyError
     if ev.unknown_depth > ev.sequential_depth.get(id(model), 0):
@@ -264,7 +290,7 @@ def build_sequential(ev: Evaluator, model: Model, spec: TensorSpec) -> None:
         _append(ev, model, layer, node)
 
 
-_RANKS = {"1D": 3, "2D": 4, "3D": 5, "LSTM": 3, "GRU": 3, "SimpleRNN": 3}
+_AGNOSTIC = ("Rescaling", "Dropout", "BatchNormalization", "Activation", "GaussianNoise")
 
 
 def guess_input(model: Model) -> TensorSpec | None:
@@ -272,15 +298,11 @@ def guess_input(model: Model) -> TensorSpec | None:
     for layer in model.layers:
         if isinstance(layer, Model):
             return None
+        rank = rank_wanted(layer.symbol)
         kind = layer.symbol.rpartition(".")[2]
-        for ending, rank in _RANKS.items():
-            if ending in kind:
-                return TensorSpec((None,) * rank)
-        if kind == "Dense":
-            return TensorSpec((None, None))
-        if kind == "Embedding":
-            return TensorSpec((None, None), "int32")
-        if kind not in ("Rescaling", "Dropout", "BatchNormalization", "Activation", "GaussianNoise"):
+        if rank is not None:
+            return TensorSpec((None,) * rank, "int32" if kind == "Embedding" else "float32")
+        if kind not in _AGNOSTIC:
             return None
     return None
 

@@ -9,7 +9,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, checked_arguments, is_failed, plain
 from transpiler.evaluate.values import Created, Opaque, Symbol
-from transpiler.graph.keras import Node, Tensor, TensorSpec, map_tensors
+from transpiler.graph.keras import Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import OPS, REFUSED
@@ -23,10 +23,14 @@ _BINARY_OPS = {
 
 def make_op(ev: Evaluator, symbol: str, args: tuple[Any, ...], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """Add an op node to the graph and return its output tensor(s)."""
+    from transpiler.evaluate.layers import settle_open_inputs
+
     rule = OPS.get(symbol)
     if rule is None:
         why = REFUSED.get(symbol)
         raise Refusal("KT101", f"`{symbol}` on a tensor is not supported" + (f": {why}" if why else ""))
+    if ev.open_inputs and any(id(t) in ev.open_inputs for t in walk_tensors([args, kwargs])):
+        settle_open_inputs(ev, [args, kwargs], symbol)
     args, kwargs = _operands(created(ev, args, node)), _operands(created(ev, kwargs, node))
     with ev.working_on(node), checked_arguments(symbol):
         specs = rule.infer(*map_tensors(args, _spec), **map_tensors(kwargs, _spec))

@@ -16,6 +16,7 @@ class Scan:
     """What the walk found. ``reads`` and ``methods`` (attribute names) are by the identity of a statement."""
 
     bound: Counter[str] = field(default_factory=Counter)  # how often the module's top level binds a name
+    attributes: Counter[str] = field(default_factory=Counter)  # how often an attribute of that name is set anywhere
     names: set[str] = field(default_factory=set)
     reads: dict[int, set[str]] = field(default_factory=dict)
     methods: dict[int, set[str]] = field(default_factory=dict)
@@ -45,6 +46,8 @@ def scan_module(module: cst.Module) -> Scan:
             owners = (*owners, id(current))
             scan.reads[id(current)] = set()
             scan.methods[id(current)] = set()
+        if isinstance(current, (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.NamedExpr)):
+            _count_attributes(scan, current.target, 2 if loops or isinstance(current, (cst.AugAssign, cst.For)) else 1)
         if not depth or isinstance(current, (cst.Global, cst.AugAssign)):
             _note_bindings(scan, current, loops)
         if isinstance(current, cst.Attribute):
@@ -76,6 +79,14 @@ def _note_bindings(scan: Scan, node: cst.CSTNode, loops: int) -> None:
     elif isinstance(node, cst.Global):
         for item in node.names:
             scan.bound[item.name.value] += 2
+
+
+def _count_attributes(scan: Scan, target: cst.BaseExpression, times: int) -> None:
+    if isinstance(target, cst.Attribute):
+        scan.attributes[target.attr.value] += times
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            _count_attributes(scan, element.value, times)
 
 
 def _count(scan: Scan, target: cst.BaseExpression, times: int) -> None:

@@ -88,6 +88,15 @@ class Expr:
     def _frozen(self) -> bool:
         return self.leaf is not None and self.leaf.structural and self.value is not None
 
+    @property
+    def _all_frozen(self) -> bool:
+        """Whether names of the source are in it, and all of them are printed as their values."""
+        return self.value is not None and self._named and not any(True for _ in self.leaves())
+
+    @property
+    def _named(self) -> bool:
+        return self.leaf is not None or any(arg._named for arg in self.args)
+
     # -- arithmetic -------------------------------------------------------------------------------------------------
     def __add__(self, other: Scalar) -> Scalar:
         return binary("+", self, other)
@@ -178,7 +187,7 @@ class Expr:
 
     def code(self) -> str:
         """The expression as Python source."""
-        if self.op == "const" or self._frozen:
+        if self.op == "const" or self._frozen or self._all_frozen:
             return repr(self.value)
         if self.leaf is not None:
             return self.leaf.name

@@ -284,8 +284,7 @@ class Rewriter:
             self.function = outer
             return [result]
         self._note_dropped(node, "it only built parts of a model")
-        if kind == "builder":
-            self._builder_classes(node)
+        self._builder_classes(node)
         self._keep_comments(node)
         return []
 

@@ -227,7 +227,7 @@ class Reshape(LayerRule):
         if len(shape) == 1 and x.spec.rank > 2:
             flattened: Value = cx.op("torch.flatten({0}, 1)", x, spec, KERAS, module_form="nn.Flatten()")
             return flattened
-        text = _shape_text(shape, layer.config["target_shape"])
+        text = _sizes_text(shape)
         batch = "-1" if _countable(text) else "{0}.shape[0]"
         form = _unflatten(x, text)
         value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, KERAS, module_form=form)
@@ -236,7 +236,7 @@ class Reshape(LayerRule):
 
 def _as_image(cx: Lowering, x: Value, spec: TensorSpec) -> Value:
     """Features that lie channels first, or one pixel, as (N, C, *spatial)."""
-    text = ", ".join(_size_text(dim) for dim in (spec.shape[-1], *spec.shape[1:-1]))
+    text = _sizes_text((spec.shape[-1], *spec.shape[1:-1]))
     value: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
     return value
 
@@ -253,16 +253,17 @@ def _is(dim: Dim, size: int) -> bool:
     return is_known(dim) and dim == size
 
 
-def _size_text(dim: Dim) -> str:
-    return "-1" if dim is None or isinstance(dim, Expr) and not dim.known else inline_dim(dim)
+def _sizes_text(shape: tuple[Dim, ...]) -> str:
+    """Sizes as text. The one that only the running program knows, or that is a parameter of the class, becomes -1."""
+    unknown = [at for at, dim in enumerate(shape) if dim is None or isinstance(dim, Expr) and not dim.known]
+    if len(unknown) > 1:
+        raise Refusal("KT201", "`Reshape` with more than one size known only when the program runs")
+    hidden = unknown or [at for at, dim in enumerate(shape) if isinstance(dim, Expr) and _is_parameter(dim)]
+    return ", ".join("-1" if hidden == [at] else inline_dim(dim) for at, dim in enumerate(shape))  # type: ignore[arg-type]
 
 
-def _shape_text(shape: tuple[Dim, ...], target: tuple[Any, ...]) -> str:
-    """The target as text: sizes that only the running program knows become -1."""
-    texts = [_size_text(dim) for dim in shape]
-    if texts.count("-1") > 1:
-        raise Refusal("KT201", f"`Reshape({target})` with more than one size known only when the program runs")
-    return ", ".join(texts)
+def _is_parameter(dim: Expr) -> bool:
+    return any(leaf.scope != "global" for leaf in dim.leaves())
 
 
 def _resolve(target: tuple[Any, ...], shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

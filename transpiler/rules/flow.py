@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from transpiler.graph.keras import Layer, Model, Node, Tensor, walk_tensors
-from transpiler.graph.symbolic import is_known
+from transpiler.graph.symbolic import is_known, number
 from transpiler.graph.torch import FIRST, TorchModel
 from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
 
@@ -21,6 +21,7 @@ _CARRIERS = frozenset(
         "Minimum", "Concatenate",
     )
 )  # fmt: skip
+_IMAGE_POOLING = frozenset(f"keras.layers.Global{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (2, 3))
 _TAKERS = _CARRIERS | {"keras.layers.Dense", "keras.layers.Reshape"}
 _WEIGHTED = frozenset(("keras.layers.Dense", "keras.layers.BatchNormalization"))
 
@@ -71,7 +72,7 @@ class Flow:
             places = [i for i, given in enumerate(node.input_tensors()) if given is tensor]
             return any(inner.inputs[i].layout == FIRST for i in places)
         layout = "any" if node.body is not None else self._layout_at(node)
-        if layout == "first":
+        if layout == "first" or isinstance(node.target, Layer) and node.target.symbol in _IMAGE_POOLING:
             return True
         passes = layout == "any" and any(out.spec.rank == tensor.spec.rank for out in node.outputs)
         return passes and any(self._reaches_first(out, seen) for out in node.outputs)
@@ -120,7 +121,7 @@ class Flow:
             tensor = readers[0].outputs[0]
             if target.symbol == "keras.layers.Reshape":
                 sizes = tensor.spec.shape[1:]
-                image = tuple(size for size in sizes if isinstance(size, int))
+                image = tuple(int(number(size)) for size in sizes if size is not None and is_known(size))
                 fits = len(image) == len(sizes) >= 3 and is_known(width) and prod(image) == width
                 return image if fits and self.enters_first(tensor) else None
             if target.symbol not in _CARRIERS or target.symbol in _WEIGHTED and self._shared(target):

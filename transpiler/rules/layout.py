@@ -57,6 +57,8 @@ def inline_dim(value: float | Expr) -> str:
             return value.code()
         if not value.known:
             raise Refusal("KT201", f"`{value}` must be known here: it is used inside `forward`")
+        for leaf in value.leaves():
+            leaf.structural = True  # a class made with another number would not fit what stands here
         return repr(number(value))
     return repr(value)
 

@@ -25,8 +25,8 @@ _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099
 _DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
          "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
-_LOOPS = ("to_tensor", "make_loader", "class_weights", "select_trainable", "as_list", "weighted_mean", "total_loss",
-          "metric_values", "train_one_epoch", "evaluate", "fit", "predict")  # fmt: skip
+_LOOPS = ("to_tensor", "make_loader", "class_weights", "set_trainable", "select_trainable", "as_list", "weighted_mean",
+          "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict")  # fmt: skip
 
 TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (f"data/{name}", {}) for name in _DATA},

@@ -126,6 +126,7 @@ class _Renderer:
             returns=forward.returns,
             body=[self._renamed(line) for line in forward.body],
             penalties=penalties,
+            inference=[layout.paths[id(m)] for m in modules if m.inference],
         )  # fmt: skip
         return RenderedModel(
             code=code,

@@ -16,6 +16,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.surgery import clone_model
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
@@ -41,6 +42,10 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_model(ev, args, kwargs, node)
     if name == "keras.Input":
         return make_input(ev, args, kwargs, node)
+    if name == "keras.models.clone_model":
+        if len(args) != 1 or kwargs or not isinstance(args[0], Model):
+            raise Refusal("KT102", "`clone_model` is translated for a known model, without other arguments")
+        return clone_model(ev, args[0], node)
     if name in MERGE_FUNCTIONS:
         layer = make_layer(
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node

@@ -40,6 +40,11 @@ def _set_name(ev: Evaluator, name: str, value: Any) -> None:
             raise Refusal("KT203", f"whether `{name}` is set depends on a condition known only at run time")
         value = Opaque(f"`{name}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
     ev.scope.set(name, name_value(ev, name, value))
+    if outer and not is_build(value):
+        ev.affect(name)
+    owner = ev.scope.find(name)
+    if owner is not None:
+        ev.bindings.setdefault((id(owner), name), []).append(ev.steps)
 
 
 def name_value(ev: Evaluator, name: str, value: Any) -> Any:
@@ -52,6 +57,8 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if is_failed(value):
         return value
+    if isinstance(value, Opaque) and value.expr is not None and _of_parameters(value.expr):
+        return value
     if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
@@ -63,9 +70,15 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
         return Expr.of_leaf(Leaf(name, "global", name), number)
-    if isinstance(value, Expr) and not value.known and not (value.leaf is not None and value.leaf.parameter):
+    if isinstance(value, Expr) and not value.known and not _of_parameters(value):
         return Expr.of_leaf(Leaf(name, "local", name))
     return value
+
+
+def _of_parameters(expr: Expr) -> bool:
+    """Whether an expression is made of a builder's parameters: then it says more than the name of a variable."""
+    leaves = list(expr.leaves())
+    return bool(leaves) and all(leaf.parameter for leaf in leaves)
 
 
 def _unpack(ev: Evaluator, target: cst.Tuple | cst.List, value: Any) -> None:
@@ -121,7 +134,10 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             value.reference = text
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-        receiver.attributes[name] = _attribute_value(ev, name, text, value)
+        owner = receiver.cls.name if isinstance(receiver, Instance) else ""
+        receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
+        if not is_build(value):
+            ev.affect(receiver)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
@@ -130,14 +146,14 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
-            freeze_layer(ev, receiver)
+            ev.freeze(receiver, receiver.trainable)
 
 
-def _attribute_value(ev: Evaluator, name: str, text: str, value: Any) -> Any:
+def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str) -> Any:
     """A number that is kept in an attribute is known by the attribute from then on, if nothing sets it again."""
     number = value.value if isinstance(value, Expr) else value
-    if type(number) in (int, float) and ev.scan.attributes[name] == 1 and text.startswith("self."):
-        return Expr.of_leaf(Leaf(name, "local", text), number)
+    if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
+        return Expr.of_leaf(Leaf(name, "local", text, owner=owner), number)
     unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
         named = Opaque.named(name, text, getattr(value, "why", ""))
@@ -145,14 +161,6 @@ def _attribute_value(ev: Evaluator, name: str, text: str, value: Any) -> Any:
             named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
     return value
-
-
-def freeze_layer(ev: Evaluator, layer: Layer) -> None:
-    """A layer that is set (un)trainable by itself says so in its model's class: that must not come too late."""
-    layer.frozen = not layer.trainable
-    for action in ev.program.actions:
-        if action.symbol == "keras.Model.compile" and action.model is not None and layer in all_layers(action.model):
-            raise Refusal("KT105", "changing `trainable` of a layer after its model was compiled is not translated")
 
 
 def all_layers(model: Model) -> list[Layer]:

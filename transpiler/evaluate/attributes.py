@@ -11,6 +11,7 @@ from transpiler.evaluate.arrays import array_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
 from transpiler.evaluate.natives import CONSTANTS, METHODS
+from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
     Bound,
     ClassMethod,
@@ -26,7 +27,7 @@ from transpiler.evaluate.values import (
     Super,
     Symbol,
 )
-from transpiler.graph.keras import Layer, Model, Tensor
+from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
 from transpiler.graph.program import Action, Array, History
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
@@ -42,11 +43,11 @@ def attribute(  # noqa: C901 - one case a kind of value
     if isinstance(value, Symbol):
         return _symbol(ev, value, name, node)
     if isinstance(value, Tensor):
-        return _tensor(ev, value, name, node)
+        return _introspected(ev, _tensor(ev, value, name, node), node)
     if isinstance(value, Model):
-        return _model(ev, value, name, node)
+        return _introspected(ev, _model(ev, value, name, node), node)
     if isinstance(value, Layer):
-        return _layer(value, name)
+        return _introspected(ev, _layer(ev, value, name), node)
     if isinstance(value, Array):
         found = array_attribute(ev, value, name, node)
         return Method(value, name) if found is None else found
@@ -91,7 +92,22 @@ def _tensor(ev: Evaluator, value: Tensor, name: str, node: cst.Attribute) -> Any
     return Method(value, name)
 
 
-def _layer(value: Layer, name: str) -> Any:
+def _introspected(ev: Evaluator, found: Any, node: cst.Attribute) -> Any:
+    """Note what was read off a layer, a model or a tensor: where that is kept, the output needs the value itself."""
+    if not isinstance(found, Method):
+        ev.facts.introspected[id(node)] = found
+        ev.touch()
+    return found
+
+
+def _layer(ev: Evaluator, value: Layer, name: str) -> Any:
+    if name == "output":
+        return layer_output(ev, value)
+    if name == "input":
+        return layer_input(ev, value)
+    if name in ("output_shape", "input_shape"):
+        tensors = list(walk_tensors(layer_output(ev, value) if name[0] == "o" else layer_input(ev, value)))
+        return tuple(tensors[0].shape) if len(tensors) == 1 else [tuple(t.shape) for t in tensors]
     if name == "name":
         return value.name
     if name == "trainable":
@@ -105,7 +121,7 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
     if name in ("layers", "input", "output", "inputs", "outputs", "input_shape", "output_shape"):
         ev.settle(value)
     if name == "layers":
-        return list(value.layers)
+        return layers_of(ev, value)
     if name == "input":
         return value.inputs[0] if isinstance(value.inputs, list) and len(value.inputs) == 1 else value.inputs
     if name == "output":

@@ -35,6 +35,22 @@ class Creation:
     inside: cst.FunctionDef | None = None  # the function in whose body the expression stands
 
 
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """When and where something happened: the statements being interpreted, from the outermost in."""
+
+    stack: tuple[int, ...]
+    moment: int
+
+
+@dataclass(frozen=True, eq=False)
+class Freeze(Moment):
+    """``layer.trainable = flag``."""
+
+    layer: Layer
+    flag: bool
+
+
 @dataclass(eq=False)
 class Facts:
     """What was seen at each place of the source, by the identity of the CST node."""
@@ -48,6 +64,7 @@ class Facts:
     visited: set[int] = field(default_factory=set)  # statements that were interpreted
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
+    introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
     described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 
@@ -96,6 +113,17 @@ class Evaluator:
         self.array_names: dict[int, str] = {}
         self.input_shapes: dict[int, tuple[Any, ...]] = {}  # by layer: the batch input shape it was given
         self.input_dtypes: dict[int, str] = {}
+        self.bindings: dict[tuple[int, str], list[int]] = {}  # by scope and name: the steps at which it was bound
+        self.stack: list[int] = []  # the statements being interpreted, from the outermost in
+        self.freezes: list[Freeze] = []
+        self.made_in: dict[int, Moment] = {}  # by model
+        self.last_add: dict[int, Moment] = {}  # by Sequential model
+        self.trained: set[int] = set()  # layers of models that were trained or evaluated
+        self.compiled_at: dict[int, int] = {}  # by model: the step of its last `compile`
+        self.toggles = False  # whether a layer's flag changes after it was trained
+        self.calls_of: dict[int, list[Node]] = {}  # by layer or model: its calls on symbolic tensors
+        self.input_layers: dict[int, Layer] = {}  # by tensor: what Keras lists for an input of a functional model
+        self.input_tensors: dict[int, Tensor] = {}  # the other way
         self.open_parameters: dict[int, str] = {}  # values of parameters that no call gives
         self.parameter_tensors: dict[int, Tensor] = {}  # those that turned out to be tensors
         self.open_inputs: dict[int, Opaque] = {}  # by tensor: the shape it was given, whose rank is not known yet
@@ -104,6 +132,7 @@ class Evaluator:
         self.sequential_depth: dict[int, int] = {}
         self.sequential_layers: dict[int, set[int]] = {}
         self.failed_models: set[int] = set()
+        self.effects: list[tuple[tuple[int, ...], Any]] = []  # what functions changed, and under which statements
         self.changed: list[Any] = []  # containers, each time one is changed in place
         self.clouded: dict[int, str] = {}  # containers and objects whose contents are unknown, with the reason
         self.yields: list[tuple[list[Any], int]] = []  # of generators: what they yielded, how unknown it was outside
@@ -183,8 +212,17 @@ class Evaluator:
         value = handler(self, node) if handler else Opaque("this kind of expression is not evaluated")
         if self.clouded and id(value) in self.clouded and not isinstance(value, Instance):
             value = self._clouded(node, value)
+        expr = value.expr if isinstance(value, Opaque) else value
+        if isinstance(expr, Expr):
+            self.place(expr)
         self.facts.values[id(node)] = value
         return value
+
+    def place(self, expr: Expr) -> None:
+        """Note when and where the names of an expression were read, if that is not known yet."""
+        for leaf in expr.leaves():
+            if leaf.step < 0:
+                leaf.step, leaf.home = self.steps, self.scope
 
     def _clouded(self, node: cst.BaseExpression, value: Any) -> Opaque:
         text = self.source(node)
@@ -223,6 +261,8 @@ class Evaluator:
         self.built += 1
         self.facts.described.add(id(self.statement))
         self.node_order[id(made)] = len(self.node_order)
+        if not isinstance(made.target, str):
+            self.calls_of.setdefault(id(made.target), []).append(made)
         self.keep_alive.append(made)
         if len(self.node_order) > limits.MAX_NODES:
             raise limits.LimitReached("the models have too many layers")
@@ -238,11 +278,25 @@ class Evaluator:
         flag = bool(require_known(value, "`trainable`"))
         if self.unknown_depth:
             raise Refusal("KT203", "whether this is trainable depends on a condition known only at run time")
+        if isinstance(target, Layer) and id(target) in self.trained and target.trainable != flag:
+            self.toggles = True
         target.trainable = flag
         if isinstance(target, Model):
             for layer in target.layers:
                 self.set_trainable(layer, flag)
         self.built += 1
+
+    def freeze(self, layer: Layer, flag: bool) -> None:
+        """Note that the program sets the flag of a single layer here."""
+        self.freezes.append(Freeze(tuple(self.stack), self.steps, layer, flag))
+
+    def made(self, model: Model) -> None:
+        """Note a new model."""
+        self.built += 1
+        self.program.models.append(model)
+        self.made_in[id(model)] = Moment(tuple(self.stack), self.steps)
+        self.keep_alive.append(model)
+        self.touch()
 
     def settle(self, model: Model) -> None:
         """Build a Sequential model whose input shape was never given, with unknown sizes."""
@@ -258,8 +312,14 @@ class Evaluator:
     def change(self, container: Any) -> None:
         """Note that a container was changed in place; in code that may or may not run, it is unknown from then on."""
         self.changed.append(container)
+        self.affect(container)
         if self.unknown_depth:
             self.cloud(container, "it is changed by code that may or may not run")
+
+    def affect(self, target: Any) -> None:
+        """Note that a function of the program's changes something that may outlive its call."""
+        if self.functions:
+            self.effects.append((tuple(self.stack), target))
 
     def cloud(self, value: Any, why: str) -> None:
         """Forget what a container or an object holds, and what these hold in turn: anything may have changed it."""

@@ -104,7 +104,9 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     """Interpret a call of one of the program's functions."""
     if len(ev.functions) >= limits.MAX_DEPTH:
         raise limits.LimitReached("calls are nested too deeply")
-    scope = Scope(function.name, function.closure)
+    owner = f"{function.owner.name}." if function.owner is not None else ""
+    scope = Scope(owner + function.name, function.closure)
+    scope.function = function.node
     bind_parameters(ev, function, scope, args, kwargs, node)
     function.calls += 1
     if isinstance(function.node, cst.FunctionDef) and _is_generator(function.node):
@@ -241,10 +243,10 @@ def bind_parameters(
         if name not in given and name not in function.defaults:
             raise Refusal("KT205", f"`{function.name}` needs its argument `{name}`")
         value = given[name] if name in given else function.defaults[name]
-        scope.names[name] = _parameter(ev, function, name, value, name in given) if builder else value
+        scope.names[name] = _parameter(ev, function, name, value, name in given, scope) if builder else value
 
 
-def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: bool) -> Any:
+def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: bool, scope: Scope) -> Any:
     """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class."""
     if is_failed(value):
         return value
@@ -254,12 +256,21 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
             default = ev.source(param.default)
     if isinstance(value, Opaque) and value.expr is not None:
         source = source_text(value.expr)
-        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default, parameter=True)))
+        home = _home(value.expr, ev.scope)
+        leaf = Leaf(name, "local", source, default, parameter=True, step=ev.steps, home=home, inner=scope)
+        return Opaque(value.why, Expr.of_leaf(leaf), maybe_model=value.maybe_model)
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float):
         source = source_text(value) if isinstance(value, Expr) else repr(number)
-        return Expr.of_leaf(Leaf(name, "local", source if given else "", default, parameter=True), number)
+        text = source if given else ""
+        leaf = Leaf(name, "local", text, default, parameter=True, step=ev.steps, home=ev.scope, inner=scope)
+        return Expr.of_leaf(leaf, number)
     return value
+
+
+def _home(expr: Expr, scope: Scope) -> Scope:
+    """Where the text of an expression means what it says: where its first name was read."""
+    return next((leaf.home for leaf in expr.leaves() if leaf.home is not None), scope)
 
 
 def source_text(expr: Expr) -> str:

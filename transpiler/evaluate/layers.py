@@ -17,6 +17,7 @@ from transpiler.evaluate.core import (
     is_failed,
     is_known,
     plain,
+    require_known,
 )
 from transpiler.evaluate.functions import source_text
 from transpiler.evaluate.values import Function, Opaque, Symbol
@@ -61,8 +62,8 @@ def make_layer(
     if symbol == "keras.layers.Lambda":
         ev.lambda_functions[id(layer)] = bound["function"]
     if "trainable" in common:
-        layer.trainable = bool(plain(common["trainable"]))
-        layer.frozen = not layer.trainable
+        layer.trainable = bool(require_known(common["trainable"], "`trainable`"))
+        ev.freeze(layer, layer.trainable)
     _check_common(common)
     shape = _input_shape(symbol, common, own, config)
     if shape is not None:

@@ -12,6 +12,7 @@ from transpiler.evaluate.core import (
     Creation,
     Evaluator,
     FailedDependencyError,
+    Moment,
     is_failed,
     is_known,
     plain,
@@ -19,6 +20,7 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
 from transpiler.evaluate.operators import finish_node
+from transpiler.evaluate.surgery import get_layer, layers_in_order
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History
@@ -84,7 +86,7 @@ def make_block(ev: Evaluator, function: Function, inputs: list[Tensor], outputs:
     model.nodes = nodes_between(ev, inputs, outputs)
     model.layers = layers_in_order(model)
     model.builder = function.name
-    ev.program.models.append(model)
+    ev.made(model)
     creation = Creation(
         model, function.node, ev.scope.qualified_name, None, cst.ensure_type(function.node, cst.FunctionDef)
     )
@@ -108,9 +110,7 @@ def model_name(ev: Evaluator, name: Any, kind: str) -> tuple[str, bool]:
 
 
 def _register(ev: Evaluator, model: Model, node: cst.CSTNode) -> None:
-    ev.built += 1
-    ev.program.models.append(model)
-    ev.touch()
+    ev.made(model)
     ev.facts.creations.setdefault(id(node), []).append(Creation(model, node, ev.scope.qualified_name, None, ev.inside))
 
 
@@ -132,51 +132,6 @@ def nodes_between(ev: Evaluator, inputs: list[Tensor], outputs: Any) -> list[Nod
     return sorted(found.values(), key=lambda n: ev.node_order[id(n)])
 
 
-def layers_in_order(model: Model) -> list[Layer | Model]:
-    """Keras' order of a functional model's layers: by depth from the outputs, then by traversal."""
-    depth: dict[int, int] = {}
-    first_seen: dict[int, int] = {}
-    targets: dict[int, Layer | Model] = {}
-    inside = {id(n) for n in model.nodes}
-    ordered = _post_order(list(walk_tensors(model.outputs)), inside, first_seen, targets)
-    node_depth: dict[int, int] = {}
-    for node in reversed(ordered):
-        own = max(node_depth.get(id(node), 0), depth.get(id(node.target), 0) if not isinstance(node.target, str) else 0)
-        node_depth[id(node)] = own
-        if not isinstance(node.target, str):
-            depth[id(node.target)] = own
-        for tensor in node.input_tensors():
-            if tensor.node is not None and id(tensor.node) in inside:
-                node_depth[id(tensor.node)] = max(own + 1, node_depth.get(id(tensor.node), 0))
-    return sorted(targets.values(), key=lambda t: (-depth[id(t)], first_seen[id(t)]))
-
-
-def _post_order(
-    outputs: list[Tensor], inside: set[int], first_seen: dict[int, int], targets: dict[int, Layer | Model]
-) -> list[Node]:
-    """Nodes in the order of Keras' depth-first walk; layers are numbered as they are first met."""
-    ordered: list[Node] = []
-    done: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(outputs) if t.node is not None]
-    while stack:
-        node, finished = stack.pop()
-        if finished:
-            if id(node) not in done:
-                done.add(id(node))
-                ordered.append(node)
-            continue
-        if id(node) in done or id(node) not in inside:
-            continue
-        if not isinstance(node.target, str) and id(node.target) not in first_seen:
-            first_seen[id(node.target)] = len(first_seen)
-            targets[id(node.target)] = node.target
-        stack.append((node, True))
-        for tensor in reversed(node.input_tensors()):
-            if tensor.node is not None and id(tensor.node) not in done:
-                stack.append((tensor.node, False))
-    return ordered
-
-
 # -- Sequential -------------------------------------------------------------------------------------------------------
 def make_sequential(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Model:
     """``Sequential([...])``."""
@@ -195,6 +150,7 @@ def make_sequential(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node
 
 def add_layer(ev: Evaluator, model: Model, layer: Any, node: cst.CSTNode) -> None:
     """``model.add(layer)``; a model that a layer could not be added to is not translated."""
+    ev.last_add[id(model)] = Moment(tuple(ev.stack), ev.steps)
     try:
         _add_layer(ev, model, layer, node)
     except (Refusal, FailedDependencyError):
@@ -322,10 +278,18 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
 
 def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A nested model: one node."""
-    specs = [t.spec for t in walk_tensors(args)]
+    specs = [t.spec for t in walk_tensors([args, kwargs])]
     if model.inputs is None and len(specs) == 1:
         build_sequential(ev, model, specs[0])
-    made = Node(model, tuple(args), {k: v for k, v in kwargs.items() if k != "training"}, ev.origin(node))
+    training = kwargs.get("training")
+    if training is not None:
+        training = bool(require_known(training, "`training`"))
+    others = {k: v for k, v in kwargs.items() if k not in ("training", "mask", "inputs")}
+    if others or kwargs.get("mask") is not None or training:
+        what = next(iter(others), "training" if training else "mask")
+        raise Refusal("KT302", f"calling a model with `{what}=` inside another is not translated")
+    inputs = tuple(args) if args else (kwargs["inputs"],)
+    made = Node(model, inputs, {} if training is None else {"training": False}, ev.origin(node))
     return finish_node(ev, made, infer_model(model, specs), node)
 
 
@@ -380,7 +344,7 @@ def call_model_method(
         ev.mark_build(node)
         return None
     if name == "get_layer":
-        return _get_layer(ev, model, args, kwargs, node)
+        return get_layer(ev, model, args, kwargs, node)
     if name == "pop" and model.kind == "sequential" and model.layers:
         return _pop(ev, model, node)
     return action(ev, name, model, args, kwargs, node)
@@ -392,22 +356,11 @@ def _pop(ev: Evaluator, model: Model, node: cst.CSTNode) -> Any:
     ev.mark_build(node)
     if model.nodes:
         last = model.nodes.pop()
+        ev.calls_of[id(layer)].remove(last)
         model.outputs = last.args[0]
     elif ev.pending.get(id(model)):
         ev.pending[id(model)].pop()
     return layer
-
-
-def _get_layer(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    given = dict(zip(("name", "index"), args)) | kwargs  # noqa: B905 - fewer arguments is usual
-    ev.mark_build(node)
-    if given.get("index") is not None:
-        return model.layers[require_known(given["index"], "the index of a layer")]
-    name = require_known(given.get("name"), "the name of a layer")
-    for layer in model.layers:
-        if layer.name == name:
-            return layer
-    raise Refusal("KT205", f"the model has no layer named {name!r}")
 
 
 def _build_from(ev: Evaluator, model: Model, data: Any) -> None:
@@ -440,6 +393,7 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     if name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
         _build_from(ev, model, values.get("x", values.get("inputs")))
     ev.record(made)
+    _note_training(ev, name, model)
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
             made,
@@ -452,6 +406,24 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
         made.compiled = ev.compiled[id(model)]
         return None
     return _result(ev, name, model, values, made, node)
+
+
+def _note_training(ev: Evaluator, name: str, model: Model) -> None:
+    """Keep track of what is trained; flags of single layers that change after ``compile`` need another one."""
+    if name == "compile":
+        ev.compiled_at[id(model)] = ev.steps
+    if name not in ("fit", "train_on_batch", "fit_generator"):
+        return
+    layers = {id(layer) for layer in all_layers(model)}
+    ev.trained |= layers
+    compiled = ev.compiled_at.get(id(model), 0)
+    late = next((each for each in ev.freezes if id(each.layer) in layers and each.moment > compiled), None)
+    if late is not None and compiled:
+        raise Refusal(
+            "KT105",
+            f"`trainable` of the layer `{late.layer.name}` changed after the model was compiled",
+            "compile the model again before it is trained: versions of Keras differ in what they do here",
+        )
 
 
 def _trainable(model: Model) -> frozenset[int] | None:

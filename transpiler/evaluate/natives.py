@@ -33,6 +33,13 @@ def _sized(values: Any) -> list[Any]:
 
 NAMESPACE = "builtins.namespace"  # what globals() and locals() give
 
+
+def _comb(n: int, k: int) -> int:
+    if n > 1000:
+        raise ValueError("too large")
+    return math.comb(n, k)
+
+
 # Functions over fully known arguments.
 PURE: dict[str, Callable[..., Any]] = {
     "builtins.abs": abs, "builtins.bool": bool, "builtins.float": float, "builtins.int": int, "builtins.round": round,
@@ -42,6 +49,9 @@ PURE: dict[str, Callable[..., Any]] = {
     "math.sqrt": math.sqrt, "math.log2": math.log2, "math.log": math.log, "math.ceil": math.ceil,
     "math.log10": math.log10, "math.floor": math.floor, "math.exp": math.exp, "math.prod": math.prod,
     "math.gcd": math.gcd, "math.sin": math.sin,
+    "math.pow": math.pow, "math.log1p": math.log1p, "math.isqrt": math.isqrt, "math.hypot": math.hypot,
+    "math.fmod": math.fmod, "math.radians": math.radians, "math.degrees": math.degrees, "math.tan": math.tan,
+    "math.atan": math.atan, "math.atan2": math.atan2, "math.fsum": math.fsum, "math.comb": _comb,
     "math.cos": math.cos, "math.fabs": math.fabs, "math.trunc": math.trunc, "math.tanh": math.tanh,
     "numpy.prod": lambda v, axis=None, dtype=None: math.prod(v) if isinstance(v, (list, tuple)) else v,
     "numpy.sqrt": math.sqrt, "numpy.log2": math.log2, "numpy.log": math.log, "numpy.ceil": math.ceil,

@@ -11,6 +11,7 @@ class Scope:
     def __init__(self, name: str, parent: Scope | None = None, *, of_class: bool = False) -> None:
         self.name = name
         self.of_class = of_class
+        self.function: Any = None  # the definition whose call this is the scope of
         self.parent = parent
         self.names: dict[str, Any] = {}
         self.globals: set[str] = set()

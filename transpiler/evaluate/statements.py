@@ -25,6 +25,7 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     ev.facts.visited.add(id(node))
     outer, ev.statement = ev.statement, node
     current, ev.current = ev.current, node
+    ev.stack.append(id(node))
     try:
         STATEMENTS.get(type(node), _ignore)(ev, node)
     except (limits.LimitReached, RecursionError) as error:
@@ -38,6 +39,7 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
         ev.mark_build(node)
         _poison(ev, node)
     finally:
+        ev.stack.pop()
         ev.statement = outer
         ev.current = current
 

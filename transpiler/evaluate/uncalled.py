@@ -47,12 +47,17 @@ def interpret_uncalled(ev: Evaluator) -> None:
         init = cls.lookup("__init__")
         if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
             guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
-    functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef)]
+    functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef) and _is_outer(f)]
     owners = _owners(ev)
     for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, functions)):
         if function.calls == 0 and _matters(ev, function.node):
             owner = owners.get(id(function))
             guarded(ev, lambda function=function, owner=owner: _trace_alone(ev, function, owner))
+
+
+def _is_outer(function: Function) -> bool:
+    """Whether a function stands at the top of the file or of a class: another one's inner functions are its own."""
+    return function.closure.parent is None or function.owner is not None
 
 
 def _owners(ev: Evaluator) -> dict[int, Instance]:

@@ -90,7 +90,6 @@ class Layer:
     origin: Origin
     hint: str | None = None  # the variable or attribute that holds the layer
     trainable: bool = True
-    frozen: bool = False  # made or set untrainable by itself, not along with a model
 
 
 @dataclass(eq=False)

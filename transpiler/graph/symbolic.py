@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Number: TypeAlias = int | float
 
@@ -39,6 +39,10 @@ class Leaf:
     source: str = ""
     default: str | None = None
     structural: bool = False
+    step: int = -1  # when it was read first, and
+    home: Any = None  # the scope in which ``source`` means what it says
+    inner: Any = None  # of a builder's parameter: the scope of that call
+    owner: str = ""  # the class whose methods may read it, for ``self.width``
     parameter: bool = False  # of a builder function: inside it, the name itself is the source
 
     @property

@@ -77,6 +77,7 @@ class Module:
     constraints: Mapping[str, Any] = field(default_factory=dict)  # state key → ApiObject
     helpers: tuple[str, ...] = ()
     subgraph: TorchModel | None = None  # a nested model: cls is then the class that emit chooses for it
+    inference: bool = False  # of a nested model: it stays in inference mode while the model around it trains
 
 
 @dataclass(eq=False)
@@ -149,3 +150,15 @@ class TorchModel:
             if isinstance(call.target, Module):
                 seen.setdefault(id(call.target), call.target)
         return list(seen.values())
+
+
+_RANDOM = ("Dropout", "BatchNorm", "Noise", "Random", "self.training")
+
+
+def differs_in_training(model: TorchModel) -> bool:
+    """Whether a model computes something else while it is trained."""
+    modules = model.modules()
+    texts = [call.target for call in model.calls if isinstance(call.target, str)] + [m.cls for m in modules]
+    if any(kind in text for text in texts for kind in _RANDOM) or any(m.kwargs.get("dropout") for m in modules):
+        return True
+    return any(m.subgraph is not None and differs_in_training(m.subgraph) for m in modules)

@@ -14,6 +14,7 @@ import libcst as cst
 
 from transpiler.emit.helpers import imports_of
 from transpiler.evaluate.core import Evaluator
+from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
 from transpiler.rewrite.models import Translation
@@ -43,9 +44,16 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     functions = TensorFunctions(ev)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(
-        ev, translation.codes(), emitter.render, lambda: on_device, emitter.helper_names, functions=functions
+        ev,
+        translation.codes(),
+        emitter.render,
+        lambda: on_device,
+        emitter.helper_names,
+        Freezing(ev, translation, emitter.helpers_used.use),
+        functions=functions,
     )
     statements, place = rewriter.module()
+    rewriter.freezing.check_left()
     wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
     helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
     if rewriter.written and (init := translation.init_weights()):

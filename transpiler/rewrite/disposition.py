@@ -34,13 +34,17 @@ class Dispositions:
     def _function(self, node: cst.FunctionDef) -> str:
         if id(node.body) not in self.facts.values and not self._visited(node):
             return KEEP
-        answers = [self.statement(statement) for statement in node.body.body]
+        answers = [self.statement(statement) for statement in node.body.body if not self._is_unused(statement)]
         if KEEP in answers or DROP not in answers or self._stores(node.body):
             return KEEP
         returned = list(self._returned(node.body))
         if any(isinstance(value, Model) for value in returned):
             return "builder" if all(isinstance(value, Model) for value in returned) else KEEP
         return "helper"
+
+    def _is_unused(self, node: cst.CSTNode) -> bool:
+        """Whether a statement is an inner function that was never called: it goes or stays with what is around it."""
+        return isinstance(node, cst.FunctionDef) and not self._visited(node)
 
     def _stores(self, body: cst.CSTNode) -> bool:
         """Whether a function keeps anything but layers and tensors in attributes: then others rely on it."""
@@ -78,9 +82,14 @@ class Dispositions:
             return _combine([self.block(body) for body in inner])
         if isinstance(node, cst.With):
             return self.block(node.body)
-        if isinstance(node, cst.Try):
+        if isinstance(node, (cst.Try, cst.TryStar)):
             return self.block(node.body)
+        if isinstance(node, cst.Match):
+            return _combine([self.block(case.body) for case in node.cases if self._visits(case.body)])
         return KEEP
+
+    def _visits(self, body: cst.BaseSuite) -> bool:
+        return any(id(statement) in self.facts.visited for statement in body.body)
 
     def block(self, body: cst.BaseSuite) -> str:
         """The disposition of a whole block."""
@@ -124,7 +133,14 @@ class Dispositions:
         value = self.facts.values.get(id(node.value))
         if self._has_actions(node.value):
             return KEEP
-        return DROP if isinstance(value, Model) or is_build(value) else KEEP
+        return DROP if isinstance(value, Model) or is_build(value) or self._is_part(value) else KEEP
+
+    def _is_part(self, value: Any) -> bool:
+        """Whether a value is a function that only builds parts of models, or holds such ones."""
+        if isinstance(value, Function):
+            return isinstance(value.node, cst.FunctionDef) and self.function(value.node) != KEEP
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        return bool(items) and all(self._is_part(item) for item in items)
 
     def _assignment(self, node: cst.Assign | cst.AnnAssign | cst.AugAssign) -> str:
         if node.value is None:
@@ -139,7 +155,7 @@ class Dispositions:
             return DROP
         if id(node.value) in self.facts.creations or isinstance(value, Model):
             return DROP
-        if id(node.value) in self.facts.builds or describes(value):
+        if id(node.value) in self.facts.builds or describes(value) or self._is_part(value):
             return DROP
         if not _calls(node.value) and id(node.value) in self.facts.values:
             return NEUTRAL

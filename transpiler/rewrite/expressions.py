@@ -8,9 +8,20 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Creation, Facts
+from transpiler.evaluate.core import Creation, Facts, plain
+from transpiler.evaluate.natives import PURE, STRUCTURAL
+from transpiler.evaluate.values import Symbol
 from transpiler.graph.program import Action
 from transpiler.source.tree import children
+
+
+class LocatedRefusal(Refusal):
+    """A refusal that knows its place."""
+
+    def __init__(self, error: Refusal, node: cst.CSTNode) -> None:
+        super().__init__(error.code, error.message, error.hint)
+        self.node = node
+
 
 Render = Callable[[Action, Mapping[str, str], str], Any]
 Construct = Callable[[cst.CSTNode, list[Creation]], "str | None"]
@@ -25,13 +36,16 @@ class ExpressionRewriter(cst.CSTTransformer):
         self.render = render
         self.construct = construct
         self.statements: list[str] | None = None
+        self.reads: list[cst.CSTNode] = []  # of attributes of models and layers, which the output does not have
         self._blank = cst.Module([])
+        self._starts: list[int] = []  # how many reads there were when each open node was entered
         self._way: set[int] | None = None  # the nodes that have something to be rewritten below them
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if self._way is None:
             self._way = set()
             self._find(node, self._way)
+        self._starts.append(len(self.reads))
         return id(node) in self._way
 
     def _find(self, node: cst.CSTNode, way: set[int]) -> bool:
@@ -41,9 +55,11 @@ class ExpressionRewriter(cst.CSTTransformer):
             if any(below):
                 way.add(id(node))
                 return True
-        return id(node) in self.facts.actions or id(node) in self.facts.creations
+        key = id(node)
+        return key in self.facts.actions or key in self.facts.creations or key in self.facts.introspected
 
     def on_leave(self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT) -> Any:
+        start = self._starts.pop()
         actions = self.facts.actions.get(id(original_node))
         if actions:
             return self._action(original_node, updated_node, actions)
@@ -52,7 +68,36 @@ class ExpressionRewriter(cst.CSTTransformer):
             text = self.construct(original_node, creations)
             if text is not None:
                 return cst.parse_expression(text)
-        return updated_node
+        return self._introspected(original_node, updated_node, start)
+
+    def _introspected(self, original: cst.CSTNode, updated: cst.CSTNodeT, start: int) -> Any:
+        """What was read off a model has no twin: the value stands there itself, if it can be written down."""
+        if id(original) in self.facts.introspected:
+            self.reads.append(original)
+        elif len(self.reads) == start or not isinstance(original, (cst.Call, cst.Subscript, cst.ListComp)):
+            return updated
+        if id(original) not in self.facts.values:
+            return updated
+        value = plain(self.facts.values[id(original)])
+        if not _is_literal(value) or isinstance(original, cst.Call) and not self._computes(original):
+            return updated
+        del self.reads[start:]
+        return cst.parse_expression(repr(value))
+
+    def _computes(self, call: cst.Call) -> bool:
+        """Whether a call does nothing but compute a value."""
+        function = self.facts.values.get(id(call.func))
+        return isinstance(function, Symbol) and (function.name in PURE or function.name in STRUCTURAL)
+
+    def rewrite(self, node: cst.CSTNode) -> Any:
+        """``node`` rewritten; refused where something read off a model would stay."""
+        new = node.visit(self)
+        if self.reads:
+            first = cst.ensure_type(self.reads[0], cst.Attribute)
+            raise LocatedRefusal(
+                Refusal("KT302", f"`{first.attr.value}` of a model or layer is not translated here"), first
+            )
+        return new
 
     def _action(self, original: cst.CSTNode, updated: cst.CSTNode, actions: list[Action]) -> cst.BaseExpression:
         texts, receiver = self._texts(original, updated, actions[0])
@@ -71,21 +116,35 @@ class ExpressionRewriter(cst.CSTTransformer):
             return {}, self._code(updated.value)
         if isinstance(updated, cst.Subscript):
             return {"key": self._code(updated.slice[0])}, self._code(updated.value)
+        assert isinstance(original, cst.Call)
         assert isinstance(updated, cst.Call)
         receiver = (
             self._code(updated.func.value) if isinstance(updated.func, cst.Attribute) else self._code(updated.func)
         )
-        texts: dict[str, str] = {}
-        names = list(action.args)
-        for position, arg in enumerate(updated.args):
-            if arg.star:
-                raise Refusal("KT301", "arguments unpacked with `*` or `**` are not translated in this call")
-            if position < len(names):
-                texts[names[position]] = self._code(arg.value)
+        given: list[str] = []
+        for before, arg in zip(original.args, updated.args, strict=True):
+            given += self._unpacked(before, arg) if arg.star else [self._code(arg.value)]
+        texts = dict(zip(action.args, given))  # noqa: B905 - the rest are defaults
         return texts, receiver
+
+    def _unpacked(self, before: cst.Arg, arg: cst.Arg) -> list[str]:
+        """The texts of the single arguments behind ``*args`` and ``**options``, where it is known what these hold."""
+        value, text = self.facts.values.get(id(before.value)), self._code(arg.value)
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return [f"{text}[{key!r}]" for key in value]
+        if isinstance(value, (list, tuple)) and arg.star == "*":
+            return [f"{text}[{at}]" for at in range(len(value))]
+        raise Refusal("KT301", "arguments unpacked with `*` or `**` are not translated where they are not known")
 
     def _code(self, node: cst.CSTNode) -> str:
         return self._blank.code_for_node(node).strip()
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether a value can be written down as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value) in (tuple, list) and all(map(_is_literal, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _distinct(actions: list[Action]) -> list[Action]:

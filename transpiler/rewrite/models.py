@@ -11,6 +11,7 @@ from transpiler.emit.classnames import class_name_for
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
+from transpiler.evaluate.values import ClassValue
 from transpiler.graph.keras import Layer, Model, walk_tensors
 from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
@@ -72,7 +73,8 @@ class Translation:
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
         return {
-            key: ModelCode(found.class_name, found.rendered.code, found.construct) for key, found in self.models.items()
+            key: ModelCode(found.class_name, found.rendered.code, _leaves(found.torch), found.construct)
+            for key, found in self.models.items()
         }
 
     def helpers(self) -> list[str]:
@@ -111,12 +113,15 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
     emitter = TrainingEmitter(ev.program, options, layouts)
     translation = Translation(emitter)
     trains = any(action.symbol in _TRAINING for action in ev.program.actions)
-    lower_options = LowerOptions(options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains)
+    lower_options = LowerOptions(
+        options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
+    )
     for model in _inner_first(ev.program.models):
         if id(model) in ev.failed_models or model.inputs is None:
             continue
         try:
             lower(model, lower_options, memo)
+            _settle_owned(ev, model, memo[id(model)])
             _render(ev, model, memo, translation, filename)
         except Refusal as error:
             _report(ev, model, error)
@@ -125,6 +130,20 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
         except FailedDependencyError:
             ev.failed_models.add(id(model))
     return translation
+
+
+def _settle_owned(ev: Evaluator, model: Model, torch_model: TorchModel) -> None:
+    """Attributes of an object are parameters where its own methods make the model; elsewhere their value stands."""
+    homes = [ev.facts.functions.get(id(creation.inside)) for creation in ev.creations_of(model)]
+    classes = {cls.name for f in homes if f is not None and f.owner is not None for cls in _related(ev, f.owner)}
+    for leaf in _leaves(torch_model):
+        if leaf.owner and leaf.owner not in classes:
+            leaf.structural = True
+
+
+def _related(ev: Evaluator, owner: ClassValue) -> list[ClassValue]:
+    """A class and those below it: its methods work on their objects too."""
+    return [cls for cls in ev.classes if owner in cls.mro()]
 
 
 def _report(ev: Evaluator, model: Model, error: Refusal) -> None:
@@ -200,7 +219,7 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
                 raise Refusal(
                     "KT105", f"sharing the layer `{module.layer.name}` between these models is not translated"
                 )
-            found[id(module)] = other.model.reference + _access(other.rendered.paths[id(owned)])
+            found[id(module)] = other.model.reference + access(other.rendered.paths[id(owned)])
             break
     return found
 
@@ -213,7 +232,7 @@ def _module_of(owner: TranslatedModel, module: Module) -> Module | None:
     return None
 
 
-def _access(path: str) -> str:
+def access(path: str) -> str:
     """``features.0`` → ``.features[0]``."""
     return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
 

@@ -14,13 +14,16 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Creation, Evaluator
+from transpiler.evaluate.core import Creation, Evaluator, is_build
 from transpiler.evaluate.values import Symbol
 from transpiler.graph.keras import Model
 from transpiler.graph.program import Action
+from transpiler.graph.symbolic import Leaf
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
-from transpiler.rewrite.expressions import ExpressionRewriter
+from transpiler.rewrite.expressions import ExpressionRewriter, LocatedRefusal
+from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
+from transpiler.rewrite.leaves import check_leaves, known_later
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
@@ -41,6 +44,7 @@ class ModelCode:
 
     class_name: str
     code: str
+    leaves: list[Leaf]  # the numbers behind its parameters
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
 
 
@@ -53,11 +57,14 @@ class Rewriter:
     render: Callable[[Action, Any, str], Any]
     needs_device: Callable[[], bool]
     helper_names: Callable[[], set[str]]
+    freezing: Freezing
     dispositions: Dispositions = field(init=False)
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
     dropped_names: dict[str, str] = field(default_factory=dict)
     failed_names: set[str] = field(default_factory=set)  # of statements that were refused: told once
+    late: set[int] = field(default_factory=set)  # models that are made later than the source makes them
+    waiting: dict[int, list[cst.Assign]] = field(default_factory=dict)  # their statements, by the one they follow
     functions: TensorFunctions | None = None
     function: cst.FunctionDef | None = None
     classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
@@ -126,10 +133,24 @@ class Rewriter:
             return [self._raise(node, failed.code, failed.message)]
         try:
             result = self._dispatch(node)
+            result += [self._made_late(waited) for waited in self.waiting.pop(id(node), [])]
+            result = self._with_freezing(node, result)
         except Refusal as error:
             found = self.ev.report(error, getattr(error, "node", None) or _position_of(node))
             return [self._raise(node, found.code, found.message)]
         return self._with_comments(result)
+
+    def _with_freezing(self, node: Statement, result: list[Statement]) -> list[Statement]:
+        """What sets flags of single layers follows the statement that did it."""
+        lines = self.freezing.lines_after(node, self._can_name)
+        if lines and isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[-1], cst.Return):
+            raise Refusal("KT105", "layers of the model that is returned here are frozen: give it a name first")
+        return [*result, *(cst.parse_module("\n".join(lines) + "\n").body if lines else ())]
+
+    def _can_name(self, name: str) -> bool:
+        """Whether a name is bound where the statement being rewritten stands."""
+        local = names_of(self.function).bound if self.function is not None else set()
+        return name in local or name in self.ev.scope.names or name == "self" and self.function is not None
 
     def _with_comments(self, result: list[Statement]) -> list[Statement]:
         if result and self.comments and not self.classes:
@@ -148,9 +169,11 @@ class Rewriter:
             return self._if(node)
         if isinstance(node, (cst.For, cst.While, cst.With)):
             return self._compound(node)
-        if isinstance(node, cst.Try):
+        if isinstance(node, (cst.Try, cst.TryStar)):
             return self._try(node)
-        return [node]
+        if isinstance(node, cst.Match):
+            return self._match(node)
+        return [self._checked(node, node)]
 
     def _raise(self, node: Statement, code: str, message: str) -> Statement:
         line = self.ev.span(_position_of(node)).line
@@ -195,22 +218,26 @@ class Rewriter:
     def _small(self, node: Any, line: Any) -> Any:
         """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
         answer = self.dispositions.small(node, line)
+        if isinstance(node, cst.Del) and names_of(node.target).read <= set(self.dropped_names):
+            return None
         if answer == DROP:
             created = self._creations(node)
             if created is None:
-                self._note_dropped(node, "it was part of the description of a model")
+                self._note_dropped(line, "it was part of the description of a model")
                 return None
             return created
         if id(line) not in self.ev.facts.touched and not isinstance(line, cst.SimpleStatementSuite):
             return self._trainable(node) if self.dispositions.sets_trainable(node) else node
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
-        new = node.visit(rewriter)
+        new = rewriter.rewrite(node)
         return rewriter.statements if rewriter.statements is not None else new
 
-    @staticmethod
-    def _trainable(node: cst.Assign) -> cst.Expr:
+    def _trainable(self, node: cst.Assign) -> cst.Expr:
         """``model.trainable = flag`` → ``model.requires_grad_(flag)``."""
         target = cst.ensure_type(node.targets[0].target, cst.Attribute)
+        setter = self.freezing.check_model(self.ev.facts.values.get(id(target.value)), node.value)
+        if setter is not None:
+            return cst.Expr(cst.Call(cst.Name(setter), [cst.Arg(target.value), cst.Arg(node.value)]))
         method = cst.Attribute(target.value, cst.Name("requires_grad_"))
         return cst.Expr(cst.Call(method, [cst.Arg(node.value)]))
 
@@ -223,6 +250,8 @@ class Rewriter:
         if value is None or id(value) not in self.ev.facts.creations:
             if isinstance(node, (cst.Assign, cst.Return)) and isinstance(self.ev.facts.values.get(id(value)), Model):
                 return node
+            return None
+        if isinstance(node, cst.Assign) and self._waits(node, self.ev.facts.creations[id(value)]):
             return None
         text = self._construct(value, self.ev.facts.creations[id(value)])
         if text is None:
@@ -243,6 +272,7 @@ class Rewriter:
             if model is None:
                 raise Refusal("KT105", "this model could not be translated")
             self._write_class(model)
+            check_leaves(self.ev, model.leaves, outside, self._moment(creation.model), self.function)
             texts.add(model.construct(outside))
         if len(texts) > 1:
             raise Refusal(
@@ -251,6 +281,33 @@ class Rewriter:
         text = texts.pop()
         self._reachable(text)
         return f"{text}.to(device)" if self.needs_device() else text
+
+    def _moment(self, model: Model) -> int:
+        """The step at which the constructor call of a model stands."""
+        last = self.ev.last_add.get(id(model)) if id(model) in self.late else None
+        made = last or self.ev.made_in.get(id(model))
+        return self.ev.steps if made is None else made.moment
+
+    def _waits(self, node: Any, creations: list[Creation]) -> bool:
+        """Whether a Sequential model is made with its last layer, as a size of it is not known before that."""
+        made, model = self.ev.made_in.get(id(creations[0].model)), self.models.get(id(creations[0].model))
+        last = self.ev.last_add.get(id(creations[0].model))
+        if made is None or last is None or model is None or creations[0].function is not None:
+            return False
+        if id(creations[0].model) in self.late or not known_later(self.ev, model.leaves, False, made.moment):
+            return False
+        depth = len(made.stack) - 1
+        if len(last.stack) <= depth or last.stack[:depth] != made.stack[:depth]:
+            return False
+        self.late.add(id(creations[0].model))
+        self.waiting.setdefault(last.stack[depth], []).append(node)
+        return True
+
+    def _made_late(self, node: cst.Assign) -> Statement:
+        """The statement that makes a model which had to wait."""
+        for name in names_of(node).bound:
+            self.dropped_names.pop(name, None)
+        return cst.SimpleStatementLine([self._creations(node)])
 
     def _reachable(self, text: str) -> None:
         """What a constructor call names must be there where it is written."""
@@ -323,7 +380,7 @@ class Rewriter:
             return []
         if taken is not None and len(taken) == 1 and self._speaks_of_keras(node):
             return self._fold(node, True in taken)
-        test = node.test.visit(ExpressionRewriter(self.ev.facts, self._render, self._construct))
+        test = ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(node.test)
         new = node.with_changes(test=test, body=self._block(node.body))
         if node.orelse is not None:
             new = new.with_changes(orelse=self._else(node.orelse))
@@ -377,6 +434,15 @@ class Rewriter:
             new = new.with_changes(orelse=node.orelse.with_changes(body=self._block(node.orelse.body)))
         return [self._checked_head(node, new)]
 
+    def _match(self, node: cst.Match) -> list[Statement]:
+        if self.dispositions.statement(node) == DROP and not self._creates(node):
+            self._keep_comments(node)
+            self._note_dropped(node, "it was part of the description of a model")
+            return []
+        subject = ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(node.subject)
+        cases = [case.with_changes(body=self._block(case.body)) for case in node.cases]
+        return [node.with_changes(subject=subject, cases=cases)]
+
     def _unwrapped(self, node: cst.With) -> bool:
         """``with tf.device(…)`` and name scopes have no twin."""
         harmless = ("tensorflow.device", "keras.backend.name_scope", "tensorflow.name_scope", "keras.name_scope")
@@ -387,7 +453,7 @@ class Rewriter:
                 return False
         return True
 
-    def _try(self, node: cst.Try) -> list[Statement]:
+    def _try(self, node: cst.Try | cst.TryStar) -> list[Statement]:
         body = self.body(node.body.body)
         if not body:
             self._keep_comments(node)
@@ -421,6 +487,20 @@ class Rewriter:
         bound = {node.name.value} if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else names_of(node).bound
         for name in bound:
             self.dropped_names.setdefault(name, why)
+        for name in self._changed_by(node):
+            self.dropped_names.setdefault(name, "it is changed by code that only describes a model")
+
+    def _changed_by(self, node: Statement) -> set[str]:
+        """The names of the module whose values change in functions that are called by a statement."""
+        found: set[str] = set()
+        for stack, target in self.ev.effects:
+            if id(node) not in stack[:-1]:
+                continue
+            if isinstance(target, str):
+                found.add(target)
+            elif not is_build(target):
+                found |= {name for name, value in self.ev.scope.names.items() if value is target}
+        return found
 
     def _checked(self, original: Statement, new: Statement) -> Statement:
         if id(original) not in self.ev.facts.touched and not self._suspicious(original):
@@ -460,7 +540,7 @@ class Rewriter:
         """The rewritten head of a loop or ``with``."""
 
         def rewrite(part: cst.CSTNode) -> Any:
-            return part.visit(ExpressionRewriter(self.ev.facts, self._render, self._construct))
+            return ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(part)
 
         if isinstance(node, cst.For):
             return {"iter": rewrite(node.iter)}
@@ -481,21 +561,15 @@ class Rewriter:
         what = f"`{value.name}`" if isinstance(value, Symbol) else f"`{name}`"
         if isinstance(value, Symbol):
             full = self._full_symbol(original, name) or value.name
-            raise _Located(Refusal("KT101", f"`{full}` is not translated here"), where)
-        raise _Located(Refusal("KT105", f"{what} is used here, but has no twin: {self.dropped_names[name]}"), where)
+            raise LocatedRefusal(Refusal("KT101", f"`{full}` is not translated here"), where)
+        raise LocatedRefusal(
+            Refusal("KT105", f"{what} is used here, but has no twin: {self.dropped_names[name]}"), where
+        )
 
     def _full_symbol(self, original: Statement, name: str) -> str | None:
         finder = _Symbols(self.ev, name)
         original.visit(finder)
         return finder.found
-
-
-class _Located(Refusal):
-    """A refusal that knows its place."""
-
-    def __init__(self, error: Refusal, node: cst.CSTNode) -> None:
-        super().__init__(error.code, error.message, error.hint)
-        self.node = node
 
 
 class _Symbols(cst.CSTVisitor):

@@ -18,6 +18,7 @@ from transpiler.graph.torch import (
     TorchModel,
     Value,
     WeightMap,
+    differs_in_training,
 )  # fmt: skip
 from transpiler.rules.base import LAYERS, OPS, LayerRule, OpRule
 from transpiler.rules.flow import Flow
@@ -38,6 +39,7 @@ class LowerOptions:
     drop_in: bool = False
     logits: frozenset[int] = frozenset()
     exact_statistics: bool = True
+    toggles: bool = False  # whether layers are frozen or unfrozen between trainings: batch norm must be able to follow
 
 
 def lower(model: Model, options: LowerOptions | None = None, memo: dict[int, TorchModel] | None = None) -> TorchModel:
@@ -115,7 +117,7 @@ class Lowering:
         if node.body is not None:
             return self.inline(node.body, list(walk_values((args, kwargs))))
         if isinstance(node.target, Model):
-            return self.submodel(node.target, list(walk_values((args, kwargs))))
+            return self.submodel(node.target, list(walk_values((args, kwargs))), kwargs.get("training") is False)
         if isinstance(node.target, Layer):
             if node.target.symbol not in LAYERS:
                 raise Refusal("KT101", f"`{node.target.symbol}` is not supported")
@@ -293,13 +295,16 @@ class Lowering:
         self._values = outer
         return result
 
-    def submodel(self, model: Model, inputs: Sequence[Value]) -> Any:
-        """Call a nested model; its module is the same at every call."""
+    def submodel(self, model: Model, inputs: Sequence[Value], inference: bool = False) -> Any:
+        """Call a nested model; its module is the same at every call. ``inference``: also while the outer one trains."""
         inner = lower(model, self.options, self._memo)
+        inference = inference and differs_in_training(inner)
         module = self._modules.get((id(model), ""))
         if module is None:
-            module = Module("", role=model.hint or "model", subgraph=inner)
+            module = Module("", role=model.hint or "model", subgraph=inner, inference=inference)
             self._modules[id(model), ""] = module
+        elif module.inference != inference:
+            raise Refusal("KT302", "calling a nested model with `training=False` and without is not translated")
         values = [self._as(value, wanted) for value, wanted in zip(inputs, inner.inputs, strict=True)]
         made = list(walk_values(inner.outputs))
         outputs = tuple(Value(self._batched(v.spec, inputs), v.layout) for v in made)

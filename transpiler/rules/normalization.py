@@ -44,6 +44,13 @@ def affine_objects(layer: Layer) -> dict[str, Any]:
     return made
 
 
+def _helpers(cx: Lowering, rank: int, frozen: bool, exact: bool) -> tuple[str, ...]:
+    if frozen:
+        return (f"frozen_batch_norm{rank}d",)
+    kind = "freezable_batch_norm" if cx.options.toggles else "batch_norm"
+    return (f"{kind}{rank}d",) if exact else ()
+
+
 def _halves(config: dict[str, Any]) -> tuple[tuple[str, str, bool, float], ...]:
     """State key, Keras' name, whether Keras has it, and the value that stands for its absence."""
     return (("weight", "gamma", config["scale"], 1.0), ("bias", "beta", config["center"], 0.0))
@@ -135,7 +142,7 @@ class BatchNormalization(LayerRule):
         arguments: dict[str, Any] = {"eps": config["epsilon"], "momentum": round(1 - float(config["momentum"]), 12)}
         if not affine:
             arguments["affine"] = False
-        frozen = not layer.trainable or training is False
+        frozen = training is False or not layer.trainable and not cx.options.toggles
         cls = f"{'Frozen' if frozen else ''}BatchNorm{rank}d"
         lazy = size is None
         if lazy and frozen:
@@ -147,7 +154,7 @@ class BatchNormalization(LayerRule):
             layer=layer,
             role="bn",
             weights=self._maps(layer, x, affine, size),
-            helpers=(f"frozen_batch_norm{rank}d",) if frozen else (f"batch_norm{rank}d",) if exact else (),
+            helpers=_helpers(cx, rank, frozen, exact),
             **affine_objects(layer),
             **arguments,
         )

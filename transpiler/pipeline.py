@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
 from transpiler.result import ModelSummary, Result
@@ -17,7 +19,27 @@ def run(source: str, filename: str = "<string>", options: Options | None = None)
     return Result(format_code(text), _ordered(found), models)
 
 
-def _translate(source: str, filename: str, options: Options) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
+def run_notebook(source: str, filename: str, options: Options | None = None) -> Result:
+    """Translate a notebook: its code cells are one program. Raises ``ReadError`` where it cannot be read."""
+    from transpiler.source.cells import join
+    from transpiler.source.collector import collector_paused
+    from transpiler.source.notebooks import read_notebook
+    from transpiler.source.read import ReadError
+
+    notebook = read_notebook(source)
+    program = join(notebook)
+    try:
+        with collector_paused():
+            text, found, models = _translate(program.text, filename, options or Options(), program.place)
+    except ReadError as error:
+        raise ReadError(program.located(error.diagnostic)) from error
+    code = notebook.with_sources(program.sources(text))
+    return Result(code, _ordered([*program.diagnostics, *map(program.located, found)]), models)
+
+
+def _translate(
+    source: str, filename: str, options: Options, place: Callable[[int], str] = "line {}".format
+) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
     """The text of the output, not yet formatted, with what was found and the models."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
@@ -26,11 +48,11 @@ def _translate(source: str, filename: str, options: Options) -> tuple[str, list[
     from transpiler.source.read import parse_module
 
     module = parse_module(source, filename)
-    evaluation = evaluate(module, positions_of(module), options.entry)
+    evaluation = evaluate(module, positions_of(module, place), options.entry)
     translated = translate_models(evaluation, filename, options)
     text = assemble(evaluation, translated, filename)
     return text, evaluation.diagnostics, translated.summaries()
 
 
-def _ordered(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(diagnostics, key=lambda d: (d.line, d.column, d.code)))
+def _ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda d: (d.cell or 0, d.line, d.column, d.code)))

@@ -153,8 +153,8 @@ class Rewriter:
         return [node]
 
     def _raise(self, node: Statement, code: str, message: str) -> Statement:
-        line = self.ev.span(_position_of(node)).line
-        text = f"raise NotImplementedError({f'{code} (line {line}): {message}'!r})"
+        place = self.ev.positions.place(self.ev.span(_position_of(node)).line)
+        text = f"raise NotImplementedError({f'{code} ({place}): {message}'!r})"
         statement = cst.parse_statement(text)
         for name in names_of(node).bound:
             self.failed_names.add(name)

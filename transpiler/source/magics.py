@@ -1,0 +1,190 @@
+"""IPython's own syntax in a code cell: masked by names while the cell is Python, put back afterwards.
+
+``%magic`` and ``!shell`` lines become a name of the same indentation, ``x = !ls`` becomes ``x = name()``. The code
+behind ``%time`` and its like is the program's own: it stands between two such names, so that it is translated.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_TIMED = "time|timeit|prun|memit|mprun|lprun"
+CELL_MAGICS = frozenset(f"capture|{_TIMED}".split("|"))  # those that run their cell as Python, in the notebook's names
+_CELL_MAGIC = re.compile(r"%%(\w*)")
+_ESCAPED = re.compile(r"[ \t]*[%!?/,;]")
+_ASSIGNED = re.compile(r"(?P<head>[ \t]*[\w.,\s\[\]*]+=[ \t]*)(?P<magic>[%!].*)", re.DOTALL)
+_HELP = re.compile(r"[ \t]*[\w.%*]*[\w*]\?\??[ \t]*;?$")
+_BARE = re.compile(
+    r"(pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|run|env|load_ext|reload_ext|matplotlib|autoreload|time|timeit)"
+    r"[ \t]+[\w./~$\"'-]"
+)
+_TIMED_LINE = re.compile(rf"%(?:{_TIMED})\b(?:[ \t]+--?[A-Za-z][\w-]*(?:[ \t]*\d+)?(?=[ \t]))*[ \t]+")
+_TOKENS = re.compile(
+    r"""(?P<string>\"\"\"(?:\\.|(?!\"\"\").)*\"\"\"|'''(?:\\.|(?!''').)*'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+    r"|(?P<comment>\#[^\n]*)|(?P<joined>\\\n)|(?P<end>\n)|(?P<open>[(\[{])|(?P<close>[)\]}])|[^\"'\#\\\n(\[{)\]}]+|.",
+    re.DOTALL,
+)
+
+
+def cell_magics(source: str) -> tuple[list[str], str]:
+    """The names of the ``%%`` lines that a cell starts with, and these lines (with blank ones before them)."""
+    names, head = [], []
+    for line in source.split("\n"):
+        found = _CELL_MAGIC.match(line)
+        if found is None and (names or line.strip()):
+            break
+        head.append(f"{line}\n")
+        if found is not None:
+            names.append(found[1])
+            if found[1] not in CELL_MAGICS:
+                break
+    return names, "".join(head) if names else ""
+
+
+@dataclass
+class Mask:
+    """Takes IPython's syntax out of the text of one cell. ``prefix`` starts the names that stand for it."""
+
+    prefix: str
+    lines: list[str] = field(default_factory=list)
+    origins: list[tuple[int, int]] = field(default_factory=list)  # by line: the cell's line from 1, columns cut off
+    masked: dict[str, str] = field(default_factory=dict)  # what each name stands for
+    timed: list[tuple[str, str, str]] = field(default_factory=list)  # first name, last name, the magic before the code
+
+    @property
+    def text(self) -> str:
+        """The cell as Python."""
+        return "".join(f"{line}\n" for line in self.lines)
+
+    def add(self, source: str, first: int) -> None:
+        """Mask the text of a cell, whose first line has the number ``first``."""
+        for number, logical in _logical_lines(source):
+            self._line(logical, first + number)
+
+    def add_plain(self, source: str, first: int) -> None:
+        """Take text that is Python as it is."""
+        lines = source.split("\n")
+        self.lines += lines
+        self.origins += [(first + at, 0) for at in range(len(lines))]
+
+    def is_timed(self, name: str) -> bool:
+        """Whether a name stands before code that is translated."""
+        return any(name == first for first, _, _ in self.timed)
+
+    def _line(self, logical: str, number: int) -> None:
+        body = logical.lstrip(" \t")
+        indent = logical[: len(logical) - len(body)]
+        assigned = _ASSIGNED.fullmatch(logical)
+        if (timed := _TIMED_LINE.match(body)) is not None and _is_python(code := body[timed.end() :].rstrip(" ;")):
+            first, last = self._name(body), self._name("")
+            self.timed.append((first, last, timed[0]))
+            self._put([indent + first, indent + code, indent + last], number, timed.end())
+        elif _is_escaped(body):
+            self._put([indent + self._name(body)], number)
+        elif assigned is not None:
+            self._put([f"{assigned['head']}{self._name(assigned['magic'], '()')}"], number)
+        else:
+            self.add_plain(logical, number)
+
+    def _put(self, lines: list[str], number: int, cut: int = 0) -> None:
+        self.lines += lines
+        self.origins += [(number, cut)] * len(lines)
+
+    def _name(self, text: str, call: str = "") -> str:
+        name = f"{self.prefix}{len(self.masked)}_{call}"
+        self.masked[name] = text
+        return name
+
+    def collapsed(self, code: str) -> str:
+        """``code``, made of this cell's, with each ``%time`` and its code as one name again."""
+        for first, last, magic in self.timed:
+            found = re.search(rf"^([ \t]*){first}\n(.*?)^[ \t]*{last}$", code, re.DOTALL | re.MULTILINE)
+            if found is not None:
+                code = code[: found.start()] + self._timed(found, first, magic) + code[found.end() :]
+        return code
+
+    def _timed(self, found: re.Match[str], first: str, magic: str) -> str:
+        """What stands for the magic: where its code has become a block, the magic is only told of."""
+        indent, inner = found[1], found[2]
+        one_line = _on_one_line(inner)
+        if one_line is None:
+            self.masked[first] = f"# {magic.strip()}"
+            return f"{indent}{first}\n{inner.rstrip()}"
+        self.masked[first] = f"{magic}{one_line}" if one_line else "pass"
+        return f"{indent}{first}" if one_line or indent else ""
+
+    def restored(self, code: str) -> str:
+        """``code``, made of this cell's, with IPython's syntax in it again."""
+        for name, text in self.masked.items():
+            code = code.replace(name, text)
+        if self.prefix in code:
+            raise ValueError("a magic of this cell got lost")
+        return code
+
+
+def _on_one_line(code: str) -> str | None:
+    """Statements on one line, if none of them is a block."""
+    plain = textwrap.dedent(code).strip()
+    if "\n" not in plain:
+        return plain
+    statements = ast.parse(plain).body
+    if any(hasattr(statement, "body") for statement in statements):
+        return None
+    segments = [ast.get_source_segment(plain, statement) or "" for statement in statements]
+    return "; ".join(
+        ast.unparse(statement) if "\n" in segment else segment
+        for statement, segment in zip(statements, segments, strict=True)
+    )
+
+
+def _is_escaped(body: str) -> bool:
+    return any(pattern.match(body) for pattern in (_ESCAPED, _HELP, _BARE))
+
+
+def _is_python(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return bool(code)
+
+
+def _logical_lines(source: str) -> Iterator[tuple[int, str]]:
+    """The lines of a cell, those joined by brackets, strings and backslashes as one, each with its number from 0."""
+    at = number = 0
+    while at < len(source):
+        end = _end_of_line(source, at)
+        yield number, source[at:end]
+        number += source.count("\n", at, end + 1)
+        at = end + 1
+
+
+def _end_of_line(source: str, at: int) -> int:
+    """Where the logical line that starts at ``at`` ends."""
+    if _ESCAPED.match(source, at):
+        return _end_of_escaped(source, at)
+    depth = 0
+    for found in _TOKENS.finditer(source, at):
+        kind = found.lastgroup
+        if kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+        elif kind == "end" and depth <= 0:
+            return found.start()
+    return len(source)
+
+
+def _end_of_escaped(source: str, at: int) -> int:
+    """A line of IPython's ends where it ends, unless with a backslash; quotes mean nothing in it."""
+    while True:
+        end = source.find("\n", at)
+        if end < 0:
+            return len(source)
+        if source[end - 1 : end] != "\\":
+            return end
+        at = end + 1

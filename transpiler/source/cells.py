@@ -152,7 +152,7 @@ def _unread_magics(part: PythonCell) -> Iterator[Diagnostic]:
                 yield replace(found, cell=part.cell.number, line=part.mask.origins[at][0])
 
 
-# -- the end of a cell, which is what it displays ------------------------------------------------------------------------
+# -- the end of a cell, which is what it displays ---------------------------------------------------------------------
 def _without_semicolon(mask: Mask, tree: ast.Module) -> bool:
     """Take the ``;`` away that a cell ends with to display nothing, as it would not survive; say if there was one."""
     if not tree.body:
@@ -181,7 +181,7 @@ def _with_semicolon(code: str) -> str:
     return "\n".join(lines)
 
 
-# -- back to cells -------------------------------------------------------------------------------------------------------
+# -- back to cells ----------------------------------------------------------------------------------------------------
 def _differs(before: str, after: str) -> bool:
     """Whether a translation changed a cell by more than its layout."""
     return before.strip("\n") != after.strip("\n") and format_code(before) != format_code(after)

@@ -32,7 +32,8 @@ _TOKENS = re.compile(
 
 def cell_magics(source: str) -> tuple[list[str], str]:
     """The names of the ``%%`` lines that a cell starts with, and these lines (with blank ones before them)."""
-    names, head = [], []
+    names: list[str] = []
+    head: list[str] = []
     for line in source.split("\n"):
         found = _CELL_MAGIC.match(line)
         if found is None and (names or line.strip()):

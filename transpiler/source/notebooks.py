@@ -94,6 +94,11 @@ def read_notebook(text: str) -> Notebook:
     return Notebook(text, cells, _is_python(data.get("metadata")))
 
 
+def looks_like_notebook(data: bytes) -> bool:
+    """Say whether bytes without a file name are a notebook's."""
+    return data.lstrip().startswith(b"{") and b'"nbformat"' in data
+
+
 def readable(text: str) -> str:
     """The sources of the cells one after the other, for comparing notebooks; what is no notebook stays as it is."""
     try:
@@ -171,7 +176,7 @@ def _is_python(metadata: Any) -> bool:
     return not named or "python" in named[0]
 
 
-# -- where values stand in a JSON text that is known to be well-formed ---------------------------------------------------
+# -- where values stand in a JSON text that is known to be well-formed ------------------------------------------------
 def _members(text: str, at: int) -> dict[str, _Span]:
     """The spans of the values of the object at ``at``."""
     spans: dict[str, _Span] = {}

@@ -15,7 +15,7 @@ def run(source: str, filename: str = "<string>", options: Options | None = None)
     from transpiler.source.format import format_code
 
     with collector_paused():  # but not for black, which leaves much garbage
-        text, found, models = _translate(source, filename, options or Options())
+        text, found, models, _ = _translate(source, filename, options or Options())
     return Result(format_code(text), _ordered(found), models)
 
 
@@ -30,17 +30,17 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
     program = join(notebook)
     try:
         with collector_paused():
-            text, found, models = _translate(program.text, filename, options or Options(), program.place)
+            text, found, models, lost = _translate(program.text, filename, options or Options(), program.place)
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
-    code = notebook.with_sources(program.sources(text))
+    code = notebook.with_sources(program.sources(text, lost))
     return Result(code, _ordered([*program.diagnostics, *map(program.located, found)]), models)
 
 
 def _translate(
     source: str, filename: str, options: Options, place: Callable[[int], str] = "line {}".format
-) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
-    """The text of the output, not yet formatted, with what was found and the models."""
+) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...], list[int]]:
+    """The text of the output, not yet formatted, what was found, the models, and the lines that a refusal took along."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
@@ -51,7 +51,7 @@ def _translate(
     evaluation = evaluate(module, positions_of(module, place), options.entry)
     translated = translate_models(evaluation, filename, options)
     text = assemble(evaluation, translated, filename)
-    return text, evaluation.diagnostics, translated.summaries()
+    return text, evaluation.diagnostics, translated.summaries(), evaluation.lost_lines()
 
 
 def _ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from transpiler.diagnostics import Diagnostic, diagnostic
 from transpiler.source.detect import mentions_keras, uses_keras
 from transpiler.source.format import format_code
-from transpiler.source.magics import CELL_MAGICS, Mask, cell_magics
+from transpiler.source.magics import CELL_MAGICS, TIMED, Mask, cell_magics
 from transpiler.source.notebooks import Cell, Notebook
 from transpiler.source.read import ReadError, parse_ast
 
@@ -65,14 +65,22 @@ class Program:
     def _origin(self, line: int) -> tuple[int, int, int]:
         return self.origins[min(line, len(self.origins)) - 1] if self.origins else (1, 1, 0)
 
-    def sources(self, code: str) -> dict[int, str]:
-        """The new sources of the cells that a translation of the program changed, by number."""
+    def sources(self, code: str, lost: Collection[int] = ()) -> dict[int, str]:
+        """The new sources of the cells that a translation of the program changed, by number.
+
+        ``lost`` has lines of the program that were left out because of what could not be translated before them.
+        """
+        failed = {self._origin(line)[0] for line in lost}
         parts = re.split(rf"^\"{self.mark} (\d+)\"\n", code, flags=re.MULTILINE)
         numbers = [int(number) for number in parts[1::2]]
         if numbers != [part.cell.number for part in self.cells] or parts[0].strip():
             raise ValueError("a cell of the notebook got lost")
         found = zip(self.cells, parts[2::2], strict=True)
-        return {part.cell.number: _source(part, text) for part, text in found if _differs(part.text, text)}
+        return {
+            part.cell.number: _source(part, text, part.cell.number in failed)
+            for part, text in found
+            if _differs(part.text, text)
+        }
 
 
 def join(notebook: Notebook) -> Program:
@@ -146,7 +154,7 @@ def _unread_magics(part: PythonCell) -> Iterator[Diagnostic]:
     """Magics that stay as they are and have Keras code in them that would fail."""
     for at, line in enumerate(part.mask.lines):
         for name, text in part.mask.masked.items():
-            if name in line and text.startswith("%") and not part.mask.is_timed(name) and _METHODS.search(text):
+            if name in line and not part.mask.is_timed(name) and TIMED.match(text) and _METHODS.search(text):
                 message = f"the code of this magic is not translated: `{text}`"
                 found = diagnostic("KT003", message, hint="put the code in a cell of its own, below `%%time`")
                 yield replace(found, cell=part.cell.number, line=part.mask.origins[at][0])
@@ -187,9 +195,23 @@ def _differs(before: str, after: str) -> bool:
     return before.strip("\n") != after.strip("\n") and format_code(before) != format_code(after)
 
 
-def _source(part: PythonCell, text: str) -> str:
+def _source(part: PythonCell, text: str, failed: bool) -> str:
     """The new source of a cell."""
     code = format_code(part.mask.collapsed(text))
+    if not code.strip():
+        return _emptied(part, failed)
     if part.quiet:
         code = _with_semicolon(code)
     return part.head + part.mask.restored(code).rstrip("\n")
+
+
+def _emptied(part: PythonCell, failed: bool) -> str:
+    """What stands in a cell of which no statement is left: why, unless it only imported."""
+    if failed:
+        lines = part.cell.source.strip("\n").split("\n")
+        return "\n".join(
+            ["# Not translated, because something above is not:", *(f"# {line}".rstrip() for line in lines)]
+        )
+    if all(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in part.tree.body):
+        return ""
+    return "# Part of the model's class."

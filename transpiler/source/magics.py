@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _TIMED = "time|timeit|prun|memit|mprun|lprun"
+TIMED = re.compile(rf"%(?:{_TIMED})\b")  # a line magic with Python behind it
 CELL_MAGICS = frozenset(f"capture|{_TIMED}".split("|"))  # those that run their cell as Python, in the notebook's names
 _CELL_MAGIC = re.compile(r"%%(\w*)")
 _ESCAPED = re.compile(r"[ \t]*[%!?/,;]")
@@ -22,7 +23,7 @@ _BARE = re.compile(
     r"(pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|run|env|load_ext|reload_ext|matplotlib|autoreload|time|timeit)"
     r"[ \t]+[\w./~$\"'-]"
 )
-_TIMED_LINE = re.compile(rf"%(?:{_TIMED})\b(?:[ \t]+--?[A-Za-z][\w-]*(?:[ \t]*\d+)?(?=[ \t]))*[ \t]+")
+_TIMED_LINE = re.compile(rf"{TIMED.pattern}(?:[ \t]+--?[A-Za-z][\w-]*(?:[ \t]*\d+)?(?=[ \t]))*[ \t]+")
 _TOKENS = re.compile(
     r"""(?P<string>\"\"\"(?:\\.|(?!\"\"\").)*\"\"\"|'''(?:\\.|(?!''').)*'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
     r"|(?P<comment>\#[^\n]*)|(?P<joined>\\\n)|(?P<end>\n)|(?P<open>[(\[{])|(?P<close>[)\]}])|[^\"'\#\\\n(\[{)\]}]+|.",

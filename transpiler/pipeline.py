@@ -34,13 +34,14 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
     code = notebook.with_sources(program.sources(text, lost))
-    return Result(code, _ordered([*program.diagnostics, *map(program.located, found)]), models)
+    told = [*program.diagnostics, *map(program.located, found), *program.silenced(text, lost)]
+    return Result(code, _ordered(told), models)
 
 
 def _translate(
     source: str, filename: str, options: Options, place: Callable[[int], str] = "line {}".format
 ) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...], list[int]]:
-    """The text of the output, not yet formatted, what was found, the models, and the lines that a refusal took along."""
+    """The text of the output, not yet formatted, what was found, the models, the lines that went with a refusal."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models

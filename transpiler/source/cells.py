@@ -71,16 +71,29 @@ class Program:
         ``lost`` has lines of the program that were left out because of what could not be translated before them.
         """
         failed = {self._origin(line)[0] for line in lost}
+        return {
+            part.cell.number: _source(part, text, part.cell.number in failed)
+            for part, text in zip(self.cells, self._parts(code), strict=True)
+            if _differs(part.text, text)
+        }
+
+    def _parts(self, code: str) -> list[str]:
+        """The text of each cell in a translation of the program."""
         parts = re.split(rf"^\"{self.mark} (\d+)\"\n", code, flags=re.MULTILINE)
         numbers = [int(number) for number in parts[1::2]]
         if numbers != [part.cell.number for part in self.cells] or parts[0].strip():
             raise ValueError("a cell of the notebook got lost")
-        found = zip(self.cells, parts[2::2], strict=True)
-        return {
-            part.cell.number: _source(part, text, part.cell.number in failed)
-            for part, text in found
-            if _differs(part.text, text)
-        }
+        return parts[2::2]
+
+    def silenced(self, code: str, lost: Collection[int]) -> list[Diagnostic]:
+        """What to say of cells that only displayed something and are empty in a translation of the program."""
+        failed = {self._origin(line)[0] for line in lost}
+        found = diagnostic("KT105", "what this cell displays has no twin")
+        return [
+            replace(found, cell=part.cell.number, line=_last_line(part))
+            for part, text in zip(self.cells, self._parts(code), strict=True)
+            if _displays(part) and part.cell.number not in failed and not format_code(text).strip()
+        ]
 
 
 def join(notebook: Notebook) -> Program:
@@ -207,11 +220,20 @@ def _source(part: PythonCell, text: str, failed: bool) -> str:
 
 def _emptied(part: PythonCell, failed: bool) -> str:
     """What stands in a cell of which no statement is left: why, unless it only imported."""
-    if failed:
+    if failed or _displays(part):
+        why = "because something above is not" if failed else "as it shows a part of the Keras model"
         lines = part.cell.source.strip("\n").split("\n")
-        return "\n".join(
-            ["# Not translated, because something above is not:", *(f"# {line}".rstrip() for line in lines)]
-        )
+        return "\n".join([f"# Not translated, {why}:", *(f"# {line}".rstrip() for line in lines)])
     if all(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in part.tree.body):
         return ""
     return "# Part of the model's class."
+
+
+def _displays(part: PythonCell) -> bool:
+    """Whether a cell ends with a value that is only looked at."""
+    last = part.tree.body[-1] if part.tree.body else None
+    return isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call) and not part.quiet
+
+
+def _last_line(part: PythonCell) -> int:
+    return part.mask.origins[part.tree.body[-1].lineno - 1][0]

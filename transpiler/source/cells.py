@@ -232,7 +232,10 @@ def _emptied(part: PythonCell, failed: bool) -> str:
 def _displays(part: PythonCell) -> bool:
     """Whether a cell ends with a value that is only looked at."""
     last = part.tree.body[-1] if part.tree.body else None
-    return isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call) and not part.quiet
+    if not isinstance(last, ast.Expr) or part.quiet:
+        return False
+    masked = isinstance(last.value, ast.Name) and last.value.id in part.mask.masked
+    return not masked and not isinstance(last.value, ast.Call)
 
 
 def _last_line(part: PythonCell) -> int:

@@ -83,7 +83,9 @@ def test_a_refusal_names_cell_and_line_in_the_output_too() -> None:
 
 
 def test_what_needs_a_refused_cell_stays_as_a_comment() -> None:
-    result = transpile(notebook("import keras", "m = keras.layers.Strange(2)", "h = m(keras.Input((2,)))\n\nm.x"), "a.ipynb")
+    result = transpile(
+        notebook("import keras", "m = keras.layers.Strange(2)", "h = m(keras.Input((2,)))\n\nm.x"), "a.ipynb"
+    )
     assert sources(result.code)[2] == (
         "# Not translated, because something above is not:\n# h = m(keras.Input((2,)))\n#\n# m.x"
     )
@@ -96,7 +98,10 @@ def test_a_cell_that_only_showed_a_part_of_the_keras_model_is_told() -> None:
 
 
 def test_our_imports_go_below_a_cell_magic_and_among_the_imports() -> None:
-    cells = ["%%capture\nimport os\nimport keras\nimport numpy as np\nx = np.zeros((2, 4))", MODEL + "\nmodel.predict(x)"]
+    cells = [
+        "%%capture\nimport os\nimport keras\nimport numpy as np\nx = np.zeros((2, 4))",
+        MODEL + "\nmodel.predict(x)",
+    ]
     code = sources(transpile(notebook("!ls", *cells), "a.ipynb").code)[1]
     assert code.startswith("%%capture\nimport os\n\nimport numpy as np\nimport torch\n")
     assert code.endswith("\n\n\nx = np.zeros((2, 4))")
@@ -183,6 +188,7 @@ def test_duplicate_ids_and_odd_metadata_do_no_harm() -> None:
         notebook(MODEL, "!x\n" + '"""' * 10_001),
         notebook(MODEL, "!x\n" + "\\\n" * 30_000),
         notebook(MODEL, "!ls\n" * 5_000),
+        notebook(MODEL, "%time f()\n" * 5_000),
         notebook(MODEL, cell("x", outputs=[{"data": {"image/png": "A" * 8_000_000}}])),
         notebook(MODEL, "a = " + "b, " * 10_000 + "!"),
     ],

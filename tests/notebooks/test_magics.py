@@ -78,7 +78,7 @@ def test_what_only_looks_like_it_stays(source: str) -> None:
 
 def test_lines_keep_their_numbers() -> None:
     found = mask("!a \\\n  b\nx = 1\n%time y = 2\nz = (3,\n 4)\n")
-    assert found.lines[1:] == ["x = 1", "magic_0_1_", "y = 2", "magic_0_2_", "z = (3,", " 4)"]
+    assert found.lines[1:] == ["x = 1", "magic_0_1_begin", "y = 2", "magic_0_1_end", "z = (3,", " 4)"]
     assert found.origins == [(1, 0), (3, 0), (4, 6), (4, 6), (4, 6), (5, 0), (6, 0)]
 
 
@@ -116,7 +116,11 @@ def test_what_a_magic_gives_is_unknown_and_read_where_it_is_given() -> None:
 
 
 def test_the_code_of_a_timing_magic_is_translated() -> None:
-    cells = [f"{MODEL}\nmodel.compile('sgd', 'mse')", "%time model.fit(x, y, epochs=3)", "%timeit -r 2 model.predict(x)"]
+    cells = [
+        f"{MODEL}\nmodel.compile('sgd', 'mse')",
+        "%time model.fit(x, y, epochs=3)",
+        "%timeit -r 2 model.predict(x)",
+    ]
     result = transpile(notebook(*cells), "a.ipynb")
     assert result.complete
     assert sources(result.code)[1:] == [

@@ -166,8 +166,9 @@ def _foreign(cell: Cell, magic: str, body: str) -> Diagnostic | None:
 def _unread_magics(part: PythonCell) -> Iterator[Diagnostic]:
     """Magics that stay as they are and have Keras code in them that would fail."""
     for at, line in enumerate(part.mask.lines):
-        for name, text in part.mask.masked.items():
-            if name in line and not part.mask.is_timed(name) and TIMED.match(text) and _METHODS.search(text):
+        for name in part.mask.names(line):
+            text = part.mask.masked[name]
+            if name not in part.mask.timed and TIMED.match(text) and _METHODS.search(text):
                 message = f"the code of this magic is not translated: `{text}`"
                 found = diagnostic("KT003", message, hint="put the code in a cell of its own, below `%%time`")
                 yield replace(found, cell=part.cell.number, line=part.mask.origins[at][0])
@@ -234,7 +235,7 @@ def _displays(part: PythonCell) -> bool:
     last = part.tree.body[-1] if part.tree.body else None
     if not isinstance(last, ast.Expr) or part.quiet:
         return False
-    masked = isinstance(last.value, ast.Name) and last.value.id in part.mask.masked
+    masked = isinstance(last.value, ast.Name) and last.value.id.startswith(part.mask.prefix)
     return not masked and not isinstance(last.value, ast.Call)
 
 

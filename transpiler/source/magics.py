@@ -55,7 +55,7 @@ class Mask:
     lines: list[str] = field(default_factory=list)
     origins: list[tuple[int, int]] = field(default_factory=list)  # by line: the cell's line from 1, columns cut off
     masked: dict[str, str] = field(default_factory=dict)  # what each name stands for
-    timed: list[tuple[str, str, str]] = field(default_factory=list)  # first name, last name, the magic before the code
+    timed: dict[str, str] = field(default_factory=dict)  # by the name before code of the program's: its magic
 
     @property
     def text(self) -> str:
@@ -73,22 +73,22 @@ class Mask:
         self.lines += lines
         self.origins += [(first + at, 0) for at in range(len(lines))]
 
-    def is_timed(self, name: str) -> bool:
-        """Whether a name stands before code that is translated."""
-        return any(name == first for first, _, _ in self.timed)
+    def names(self, line: str) -> list[str]:
+        """The names in a line that stand for something."""
+        return re.findall(rf"{self.prefix}\d+_", line)
 
     def _line(self, logical: str, number: int) -> None:
         body = logical.lstrip(" \t")
         indent = logical[: len(logical) - len(body)]
         assigned = _ASSIGNED.fullmatch(logical)
         if (timed := _TIMED_LINE.match(body)) is not None and _is_python(code := body[timed.end() :].rstrip(" ;")):
-            first, last = self._name(body), self._name("")
-            self.timed.append((first, last, timed[0]))
-            self._put([indent + first, indent + code, indent + last], number, timed.end())
+            name = self._name(body)
+            self.timed[name] = timed[0]
+            self._put([f"{indent}{name}begin", indent + code, f"{indent}{name}end"], number, timed.end())
         elif _is_escaped(body):
             self._put([indent + self._name(body)], number)
         elif assigned is not None:
-            self._put([f"{assigned['head']}{self._name(assigned['magic'], '()')}"], number)
+            self._put([f"{assigned['head']}{self._name(assigned['magic'])}()"], number)
         else:
             self.add_plain(logical, number)
 
@@ -96,36 +96,29 @@ class Mask:
         self.lines += lines
         self.origins += [(number, cut)] * len(lines)
 
-    def _name(self, text: str, call: str = "") -> str:
-        name = f"{self.prefix}{len(self.masked)}_{call}"
+    def _name(self, text: str) -> str:
+        name = f"{self.prefix}{len(self.masked)}_"
         self.masked[name] = text
         return name
 
     def collapsed(self, code: str) -> str:
         """``code``, made of this cell's, with each ``%time`` and its code as one name again."""
-        for first, last, magic in self.timed:
-            found = re.search(rf"^([ \t]*){first}\n(.*?)^[ \t]*{last}$", code, re.DOTALL | re.MULTILINE)
-            if found is not None:
-                code = code[: found.start()] + self._timed(found, first, magic) + code[found.end() :]
-        return code
+        pattern = rf"^([ \t]*)({self.prefix}\d+_)begin\n(.*?)^[ \t]*\2end$"
+        return re.sub(pattern, self._collapsed, code, flags=re.DOTALL | re.MULTILINE) if self.timed else code
 
-    def _timed(self, found: re.Match[str], first: str, magic: str) -> str:
+    def _collapsed(self, found: re.Match[str]) -> str:
         """What stands for the magic: where its code has become a block, the magic is only told of."""
-        indent, inner = found[1], found[2]
+        indent, name, inner = found.groups()
         one_line = _on_one_line(inner)
         if one_line is None:
-            self.masked[first] = f"# {magic.strip()}"
-            return f"{indent}{first}\n{inner.rstrip()}"
-        self.masked[first] = f"{magic}{one_line}" if one_line else "pass"
-        return f"{indent}{first}" if one_line or indent else ""
+            self.masked[name] = f"# {self.timed[name].strip()}"
+            return f"{indent}{name}\n{inner.rstrip()}"
+        self.masked[name] = f"{self.timed[name]}{one_line}" if one_line else "pass"
+        return f"{indent}{name}" if one_line or indent else ""
 
     def restored(self, code: str) -> str:
         """``code``, made of this cell's, with IPython's syntax in it again."""
-        for name, text in self.masked.items():
-            code = code.replace(name, text)
-        if self.prefix in code:
-            raise ValueError("a magic of this cell got lost")
-        return code
+        return re.sub(rf"({self.prefix}\d+_)(\(\))?", lambda found: self.masked[found[1]], code)
 
 
 def _on_one_line(code: str) -> str | None:

@@ -91,6 +91,8 @@ def test_lines_keep_their_numbers() -> None:
         ("%%!\nls", [""], "%%!\n"),
         ("x = 1\n%%time", [], ""),
         ("\n\nx = 1", [], ""),
+        ("#@title Net\n%%time\nx = 1", ["time"], "#@title Net\n%%time\n"),
+        ("#| export\n# what\nx = 1", [], "#| export\n"),
     ],
 )
 def test_cell_magics(source: str, names: list[str], head: str) -> None:
@@ -113,6 +115,24 @@ def test_what_a_magic_gives_is_unknown_and_read_where_it_is_given() -> None:
     assert code.count("!nproc") == 1
     assert result.complete
     assert "int(n[0])" in code.partition("model = ")[2]
+
+
+def test_a_message_about_a_magic_shows_it_and_breaks_no_string() -> None:
+    body = """kind = %sql SELECT "a'\\nb"\nkeras.layers.Dense(2, activation=kind)"""
+    result = transpile(notebook("import keras", body), "a.ipynb")
+    (found,) = result.diagnostics
+    assert """`%sql SELECT "a'\\nb"`""" in found.message
+    magic, statement = sources(result.code)[1].split("\n", 1)
+    assert magic == body.split("\n", maxsplit=1)[0]
+    ast.parse(statement)
+    assert "`a magic`" in statement
+
+
+def test_what_must_stay_at_the_top_of_a_cell_does() -> None:
+    code = sources(transpile(notebook(MODEL.replace("model", "#@title Net\n# the net\nmodel")), "a.ipynb").code)[0]
+    assert "\n# the net\nmodel = " in code
+    code = sources(transpile(notebook("import keras", "#@title Net\n" + MODEL), "a.ipynb").code)[1]
+    assert code.startswith("#@title Net\nclass ")
 
 
 def test_the_code_of_a_timing_magic_is_translated() -> None:

@@ -60,7 +60,10 @@ class Program:
         """A diagnostic of the program as one of the notebook."""
         cell, line, cut = self._origin(found.line)
         end = None if found.end_line is None else self._origin(found.end_line)[1]
-        return replace(found, cell=cell, line=line, column=found.column + cut, end_line=end)
+        message = found.message
+        for part in self.cells:
+            message = part.mask.explained(message)
+        return replace(found, message=message, cell=cell, line=line, column=found.column + cut, end_line=end)
 
     def _origin(self, line: int) -> tuple[int, int, int]:
         return self.origins[min(line, len(self.origins)) - 1] if self.origins else (1, 1, 0)

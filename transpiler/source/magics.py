@@ -16,9 +16,11 @@ _TIMED = "time|timeit|prun|memit|mprun|lprun"
 TIMED = re.compile(rf"%(?:{_TIMED})\b")  # a line magic with Python behind it
 CELL_MAGICS = frozenset(f"capture|{_TIMED}".split("|"))  # those that run their cell as Python, in the notebook's names
 _CELL_MAGIC = re.compile(r"%%(\w*)")
+_DIRECTIVE = re.compile(r"#[ \t]?@|#\|")  # `#@title` of Colab, `#| export` of nbdev: they count at the top only
 _ESCAPED = re.compile(r"[ \t]*[%!?/,;]")
 _ASSIGNED = re.compile(r"(?P<head>[ \t]*[\w.,\s\[\]*]+=[ \t]*)(?P<magic>[%!].*)", re.DOTALL)
 _HELP = re.compile(r"[ \t]*[\w.%*]*[\w*]\?\??[ \t]*;?$")
+_NAMES = re.compile(r"magic_[0-9a-f]{16}_\d+_\d+_(?:\(\))?")
 _BARE = re.compile(
     r"(pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|run|env|load_ext|reload_ext|matplotlib|autoreload|time|timeit)"
     r"[ \t]+[\w./~$\"'-]"
@@ -32,19 +34,19 @@ _TOKENS = re.compile(
 
 
 def cell_magics(source: str) -> tuple[list[str], str]:
-    """The names of the ``%%`` lines that a cell starts with, and these lines (with blank ones before them)."""
+    """The names of the ``%%`` lines that a cell starts with, and these lines (with those that must stay at the top)."""
     names: list[str] = []
     head: list[str] = []
     for line in source.split("\n"):
         found = _CELL_MAGIC.match(line)
-        if found is None and (names or line.strip()):
+        if found is None and (names or line.strip()) and _DIRECTIVE.match(line) is None:
             break
         head.append(f"{line}\n")
         if found is not None:
             names.append(found[1])
             if found[1] not in CELL_MAGICS:
                 break
-    return names, "".join(head) if names else ""
+    return names, "".join(head) if "".join(head).strip() else ""
 
 
 @dataclass
@@ -116,9 +118,23 @@ class Mask:
         self.masked[name] = f"{self.timed[name]}{one_line}" if one_line else "pass"
         return f"{indent}{name}" if one_line or indent else ""
 
+    def explained(self, message: str) -> str:
+        """A message about this cell with what its names stand for."""
+        if self.prefix not in message:
+            return message
+        return re.sub(rf"({self.prefix}\d+_)(?:\(\))?", lambda found: self.masked[found[1]], message)
+
     def restored(self, code: str) -> str:
-        """``code``, made of this cell's, with IPython's syntax in it again."""
-        return re.sub(rf"({self.prefix}\d+_)(\(\))?", lambda found: self.masked[found[1]], code)
+        """``code``, made of this cell's, with IPython's syntax in it again; messages in it only speak of a magic."""
+        pattern = rf"(^[ \t]*|= ?)({self.prefix}\d+_)(?:\(\))?(?=;|[ \t]*(?:#.*)?$)"
+        whole, count = re.subn(pattern, lambda found: found[1] + self.masked[found[2]], code, flags=re.MULTILINE)
+        if self.masked and count != sum(_stands_for(node, self.prefix) for node in ast.walk(ast.parse(code))):
+            raise ValueError("a magic got into an expression")
+        return _NAMES.sub("a magic", whole)
+
+
+def _stands_for(node: ast.AST, prefix: str) -> bool:
+    return isinstance(node, ast.Name) and node.id.startswith(prefix)
 
 
 def _on_one_line(code: str) -> str | None:

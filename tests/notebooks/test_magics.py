@@ -159,7 +159,7 @@ def test_timed_code_that_only_describes_a_model_goes_with_its_magic() -> None:
     cells = ["import keras\nmodel = keras.Sequential()", "%time model.add(keras.layers.Dense(2, input_shape=(3,)))"]
     result = transpile(notebook(*cells), "a.ipynb")
     assert result.complete
-    assert sources(result.code)[1] == "# Part of the model's class."
+    assert sources(result.code)[1] == "# This only described a model: nothing of it is left to run."
 
 
 @pytest.mark.parametrize(

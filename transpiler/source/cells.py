@@ -230,7 +230,7 @@ def _emptied(part: PythonCell, failed: bool) -> str:
         return "\n".join([f"# Not translated, {why}:", *(f"# {line}".rstrip() for line in lines)])
     if all(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in part.tree.body):
         return ""
-    return "# Part of the model's class."
+    return "# This only described a model: nothing of it is left to run."
 
 
 def _displays(part: PythonCell) -> bool:

@@ -135,6 +135,27 @@ def test_what_must_stay_at_the_top_of_a_cell_does() -> None:
     assert code.startswith("#@title Net\nclass ")
 
 
+@pytest.mark.parametrize(
+    ("source", "becomes"),
+    [
+        ("#@title Imports\nfrom keras import layers", "#@title Imports"),
+        ("%%capture\nfrom keras import layers", ""),
+        (
+            "%%time\n#@title a\nx = keras.Input((3,))",
+            "#@title a\n# This only described a model: nothing of it is left to run.",
+        ),
+    ],
+)
+def test_the_top_of_a_cell_that_is_emptied(source: str, becomes: str) -> None:
+    assert sources(transpile(notebook(MODEL, source), "a.ipynb").code)[1] == becomes
+
+
+def test_await_at_the_top_level_of_a_changed_cell() -> None:
+    body = "x = await load()\nasync for y in x:\n    print(model.predict(y))"
+    result = transpile(notebook(MODEL, body), "a.ipynb")
+    assert sources(result.code)[1] == "x = await load()\nasync for y in x:\n    print(predict(model, y))"
+
+
 def test_the_code_of_a_timing_magic_is_translated() -> None:
     cells = [
         f"{MODEL}\nmodel.compile('sgd', 'mse')",
@@ -169,6 +190,7 @@ def test_timed_code_that_only_describes_a_model_goes_with_its_magic() -> None:
         "%%python3\nfrom tensorflow import keras\n",
         "t = %timeit -o model.predict(x)",
         "%time model.fit(x,",
+        "%%timeit model.predict(x)\ny = 1",
     ],
 )
 def test_keras_code_behind_a_magic_that_is_not_translated_is_told(source: str) -> None:

@@ -95,7 +95,7 @@ class Program:
         return [
             replace(found, cell=part.cell.number, line=_last_line(part))
             for part, text in zip(self.cells, self._parts(code), strict=True)
-            if _displays(part) and part.cell.number not in failed and not format_code(text).strip()
+            if _displays(part) and part.cell.number not in failed and not ast.parse(text).body
         ]
 
 
@@ -168,13 +168,18 @@ def _foreign(cell: Cell, magic: str, body: str) -> Diagnostic | None:
 
 def _unread_magics(part: PythonCell) -> Iterator[Diagnostic]:
     """Magics that stay as they are and have Keras code in them that would fail."""
+    hint = "put the code in a cell of its own, below `%%time`"
+    for at, line in enumerate(part.head.split("\n"), 1):
+        if line.startswith("%%") and _METHODS.search(line):
+            found = diagnostic("KT003", f"the code beside this magic is not translated: `{line}`", at, hint=hint)
+            yield replace(found, cell=part.cell.number)
     for at, line in enumerate(part.mask.lines):
         for name in part.mask.names(line):
             text = part.mask.masked[name]
             if name not in part.mask.timed and TIMED.match(text) and _METHODS.search(text):
-                message = f"the code of this magic is not translated: `{text}`"
-                found = diagnostic("KT003", message, hint="put the code in a cell of its own, below `%%time`")
-                yield replace(found, cell=part.cell.number, line=part.mask.origins[at][0])
+                number = part.mask.origins[at][0]
+                found = diagnostic("KT003", f"the code of this magic is not translated: `{text}`", number, hint=hint)
+                yield replace(found, cell=part.cell.number)
 
 
 # -- the end of a cell, which is what it displays ---------------------------------------------------------------------
@@ -224,13 +229,14 @@ def _source(part: PythonCell, text: str, failed: bool) -> str:
 
 def _emptied(part: PythonCell, failed: bool) -> str:
     """What stands in a cell of which no statement is left: why, unless it only imported."""
+    top = [line for line in part.head.splitlines() if line.strip() and not line.startswith("%%")]
     if failed or _displays(part):
         why = "because something above is not" if failed else "as it shows a part of the Keras model"
-        lines = part.cell.source.strip("\n").split("\n")
-        return "\n".join([f"# Not translated, {why}:", *(f"# {line}".rstrip() for line in lines)])
-    if all(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in part.tree.body):
-        return ""
-    return "# This only described a model: nothing of it is left to run."
+        lines = part.cell.source.strip("\n").split("\n")[len(top) :]
+        return "\n".join([*top, f"# Not translated, {why}:", *(f"# {line}".rstrip() for line in lines)])
+    if not all(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in part.tree.body):
+        top.append("# This only described a model: nothing of it is left to run.")
+    return "\n".join(top)
 
 
 def _displays(part: PythonCell) -> bool:

@@ -275,10 +275,11 @@ def test_outputs_are_not_translated_again(transpile: Command) -> None:
     assert ran.err == "wrote net_torch.py\nnet_torch.py: the output of net.py; left alone\nwrote other_torch_torch.py\n"
 
 
-def test_a_notebook_is_refused_with_advice(transpile: Command) -> None:
+def test_a_notebook_that_is_none_is_refused_with_advice(transpile: Command) -> None:
     Path("net.ipynb").write_text('{"cells": ["import keras"]}')
     ran = transpile("net.ipynb")
     assert ran.status == 2
+    assert "net.ipynb:1:1: KT001 not a notebook that can be read: its `nbformat` is None" in ran.err
     assert "nbconvert" in ran.err
 
 

@@ -6,6 +6,7 @@ no package index is needed: pre-commit calls the ``transpile`` of this environme
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -93,6 +94,18 @@ def test_transpile_writes_the_twin_of_each_changed_keras_file(run: Run, tmp_path
     assert changed.returncode == 1, changed.stdout
     assert "files were modified by this hook" in changed.stdout
     assert "nn.Linear(4, 5)" in (repository / "net_torch.py").read_text()
+
+
+def test_notebooks_have_twins_too(run: Run, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    start(run, repository, "transpile")
+    cell = {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [], "source": NET}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (repository / "book.ipynb").write_text(json.dumps(notebook))
+    assert run("git", "add", "-A").returncode == 0
+    done = pre_commit(run)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "wrote book_torch.ipynb" in done.stdout
 
 
 def test_transpile_check_fails_where_a_twin_is_out_of_date(run: Run, tmp_path: Path) -> None:

@@ -129,13 +129,15 @@ ARTIFACT = closed("uri", uri={"type": "string", "format": "uri-reference", "patt
 PHYSICAL = closed("artifactLocation", artifactLocation=ARTIFACT, region=REGION)
 RULE = closed("id", id=TEXT, shortDescription=MESSAGE, help=MESSAGE, defaultConfiguration=closed("level", level=LEVEL))
 DRIVER = closed("name", name=TEXT, version=TEXT, rules={"type": "array", "items": RULE, "uniqueItems": True})
+LOGICAL = closed("name", name=TEXT)
+LOCATION = closed("physicalLocation", physicalLocation=PHYSICAL, logicalLocations={"type": "array", "items": LOGICAL})
 RESULT = closed(
     "message",
     ruleId=TEXT,
     ruleIndex={"type": "integer", "minimum": -1},
     level=LEVEL,
     message=MESSAGE,
-    locations={"type": "array", "items": closed("physicalLocation", physicalLocation=PHYSICAL)},
+    locations={"type": "array", "items": LOCATION},
     properties={"type": "object"},
 )
 RUN = closed(
@@ -169,6 +171,24 @@ def test_sarif_is_valid() -> None:
         "endLine": 3,
         "endColumn": 25,
     }
+
+
+def test_a_place_in_a_notebook_is_a_cell_in_every_format() -> None:
+    found = Diagnostic("KT101", "`Strange` is not supported", 2, 5, "h", end_line=2, end_column=9, cell=3)
+    result = FileResult("a.ipynb", "{}", (found,), cells={3: "import keras\nx = Strange()\n"})
+    assert render([result], "text").startswith(
+        "a.ipynb:cell 3:2:5: KT101 `Strange` is not supported\n  |\n1 | import keras\n2 | x = Strange()\n  |     ^^^^\n"
+    )
+    assert render([result], "github").startswith(
+        "::error file=a.ipynb,line=1,col=1,title=KT101 Keras symbol not supported"
+        "::a.ipynb:cell 3:2:5: KT101 `Strange` is not supported"
+    )
+    (plain,) = json.loads(render([result], "json"))
+    assert (plain["cell"], plain["line"], plain["column"]) == (3, 2, 5)
+    (shown,) = json.loads(render([result], "sarif"))["runs"][0]["results"]
+    assert shown["locations"][0]["logicalLocations"] == [{"name": "cell 3"}]
+    assert shown["locations"][0]["physicalLocation"]["region"] == {"startLine": 1, "startColumn": 1}
+    assert "at: cell 3, line 2" in shown["message"]["text"]
 
 
 def test_sarif_of_every_code_is_valid() -> None:

@@ -50,8 +50,8 @@ def command(
 ) -> int:
     """Translate Keras programs to PyTorch.
 
-    FILE is a Python file, a directory, or `-` for standard input to standard output. The output of NAME.py is
-    NAME_torch.py beside it.
+    FILE is a Python file, a notebook, a directory, or `-` for standard input to standard output. The output of
+    NAME.py is NAME_torch.py beside it, that of NAME.ipynb is NAME_torch.ipynb.
     """
     from transpiler.jobs import UsageError
     from transpiler.options import SettingsError

@@ -8,6 +8,7 @@ import tokenize
 from dataclasses import dataclass
 
 from transpiler.jobs import Job
+from transpiler.source.notebooks import readable
 from transpiler.source.read import ReadError, SourceText, read_source
 from transpiler.source.write import write_atomic
 
@@ -27,11 +28,14 @@ def deliver(job: Job, code: str, source: SourceText, *, check: bool = False, dif
         sys.stdout.buffer.flush()
         return Delivered()
     present = _present(job)
+    same = present == code
+    if job.notebook and present is not None:  # one that has been run since is as good as new
+        same = readable(present) == readable(code)
     if check or diff:
-        if diff and present != code:
+        if diff and not same:
             _print_diff(job, present or "", code)
-        return Delivered(1, f"{job.target}: out of date") if check and present != code else Delivered()
-    if present == code:
+        return Delivered(1, f"{job.target}: out of date") if check and not same else Delivered()
+    if same:
         return Delivered(0, f"{job.target}: up to date")
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +69,8 @@ def _print_diff(job: Job, before: str, after: str) -> None:
     from difflib import unified_diff
 
     name = str(job.target)
+    if job.notebook:
+        before, after = readable(before) if before else "", readable(after)
     lines = unified_diff(before.split("\n"), after.split("\n"), name, name, lineterm="")
     sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

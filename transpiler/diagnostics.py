@@ -17,6 +17,7 @@ class Rule:
 CODES: dict[str, Rule] = {
     "KT001": Rule("error", "cannot read the file", "give a readable Python file or notebook"),
     "KT002": Rule("error", "cannot parse the file", "fix the syntax; Python 2 sources need `2to3` first"),
+    "KT003": Rule("error", "cannot translate a cell", "correct the cell, or write its PyTorch twin by hand"),
     "KT101": Rule("error", "Keras symbol not supported", "replace it, or write its PyTorch twin by hand"),
     "KT102": Rule("error", "argument not supported", "remove the argument or write this layer by hand"),
     "KT103": Rule("error", "wrong arguments for a Keras call", "check the call against Keras' documentation"),

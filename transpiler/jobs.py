@@ -10,8 +10,10 @@ from pathlib import Path
 
 from transpiler.options import Settings, find_settings
 from transpiler.source.detect import mentions_keras
+from transpiler.source.notebooks import SUFFIX as NOTEBOOK
 
 STREAM = "-"
+_SUFFIXES = (".py", NOTEBOOK)
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
@@ -23,7 +25,8 @@ class UsageError(Exception):
 class Job:
     """One input. ``source`` None is standard input, ``target`` None standard output.
 
-    ``named`` says that the user named the file, who then hears of it even if there is nothing to do.
+    ``named`` says that the user named the file, who then hears of it even if there is nothing to do. ``notebook`` is
+    known of standard input only when it has been read.
     """
 
     source: Path | None
@@ -31,6 +34,7 @@ class Job:
     settings: Settings
     named: bool = True
     skip: str = ""  # why it is left alone, if it is
+    notebook: bool = False
 
     @property
     def shown(self) -> str:
@@ -72,10 +76,10 @@ def _expand(files: Sequence[str]) -> Iterator[tuple[Path, Path, bool]]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the Python files below a directory, in order, but for hidden folders, environments and build outputs."""
+    """Yield the programs and notebooks below a directory, in order, but for hidden folders, environments and builds."""
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _skips(Path(here, name)))
-        yield from (Path(here, name) for name in sorted(names) if name.endswith(".py"))
+        yield from (Path(here, name) for name in sorted(names) if name.endswith(_SUFFIXES))
 
 
 def _skips(folder: Path) -> bool:
@@ -105,22 +109,31 @@ def _job(path: Path, base: Path, named: bool, output: str | None, folder: Path |
         target = folder / path.parent.relative_to(base) / settings.output_for(path).name
     else:
         target = settings.output_for(path) if output is None else Path(output)
+        _check_kind(path, target)
     if settings.excludes(path):
-        return Job(path, target, settings, named, skip="excluded in pyproject.toml")
+        return Job(path, target, settings, named, "excluded in pyproject.toml")
     twin_of = _twin_of(path, settings)
     skip = f"the output of {twin_of.name}" if twin_of else ""
-    return Job(path, target, settings, named, skip)
+    return Job(path, target, settings, named, skip, path.suffix == NOTEBOOK)
+
+
+def _check_kind(path: Path, target: Path) -> None:
+    """Refuse to write a notebook into a file that is none by its name, and the other way round."""
+    if path.suffix == NOTEBOOK != target.suffix and target.name:
+        raise UsageError(f"the output of the notebook {path} is a notebook; {target} must end in {NOTEBOOK}")
+    if target.suffix == NOTEBOOK != path.suffix:
+        raise UsageError(f"the output of {path} is no notebook; {target} must not end in {NOTEBOOK}")
 
 
 def _twin_of(path: Path, settings: Settings) -> Path | None:
     """Return the Keras file of which this one is the output, if there is one."""
-    *folders, name = Path(settings.output).parts
+    *folders, name = settings.output_for(Path(f"{{name}}{path.suffix}")).parts
     pattern = re.escape(name).replace(re.escape("{name}"), "(?P<name>.+)")
     matched = re.fullmatch(pattern, path.name)
     absolute = path.absolute()
     if matched is None or list(absolute.parts[-1 - len(folders) : -1]) != folders:
         return None
-    source = absolute.parents[len(folders)] / f"{matched['name']}.py"
+    source = absolute.parents[len(folders)] / f"{matched['name']}{path.suffix}"
     try:
         return source if source != absolute and source.is_file() and mentions_keras(source.read_bytes()) else None
     except OSError:

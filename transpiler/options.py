@@ -53,8 +53,9 @@ class Settings:
         return Options(drop_in or self.drop_in, entry or tuple(mine))
 
     def output_for(self, path: Path) -> Path:
-        """Return where the output of a file goes by default."""
-        return path.parent / self.output.replace("{name}", path.stem)
+        """Return where the output of a file goes by default; that of a notebook has the suffix of one."""
+        output = Path(self.output).with_suffix(path.suffix) if path.suffix == ".ipynb" else self.output
+        return path.parent / str(output).replace("{name}", path.stem)
 
     def _concerns(self, path: Path | None, pattern: str) -> bool:
         return pattern == "**" or (path is not None and self._matches(path, pattern))

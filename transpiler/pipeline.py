@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
 from transpiler.result import ModelSummary, Result
@@ -13,12 +15,33 @@ def run(source: str, filename: str = "<string>", options: Options | None = None)
     from transpiler.source.format import format_code
 
     with collector_paused():  # but not for black, which leaves much garbage
-        text, found, models = _translate(source, filename, options or Options())
+        text, found, models, _ = _translate(source, filename, options or Options())
     return Result(format_code(text), _ordered(found), models)
 
 
-def _translate(source: str, filename: str, options: Options) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
-    """The text of the output, not yet formatted, with what was found and the models."""
+def run_notebook(source: str, filename: str, options: Options | None = None) -> Result:
+    """Translate a notebook: its code cells are one program. Raises ``ReadError`` where it cannot be read."""
+    from transpiler.source.cells import join
+    from transpiler.source.collector import collector_paused
+    from transpiler.source.notebooks import read_notebook
+    from transpiler.source.read import ReadError
+
+    notebook = read_notebook(source)
+    program = join(notebook)
+    try:
+        with collector_paused():
+            text, found, models, lost = _translate(program.text, filename, options or Options(), program.place)
+    except ReadError as error:
+        raise ReadError(program.located(error.diagnostic)) from error
+    code = notebook.with_sources(program.sources(text, lost))
+    told = [*program.diagnostics, *map(program.located, found), *program.silenced(text, lost)]
+    return Result(code, _ordered(told), models)
+
+
+def _translate(
+    source: str, filename: str, options: Options, place: Callable[[int], str] = "line {}".format
+) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...], list[int]]:
+    """The text of the output, not yet formatted, what was found, the models, the lines that went with a refusal."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
@@ -26,11 +49,11 @@ def _translate(source: str, filename: str, options: Options) -> tuple[str, list[
     from transpiler.source.read import parse_module
 
     module = parse_module(source, filename)
-    evaluation = evaluate(module, positions_of(module), options.entry)
+    evaluation = evaluate(module, positions_of(module, place), options.entry)
     translated = translate_models(evaluation, filename, options)
     text = assemble(evaluation, translated, filename)
-    return text, evaluation.diagnostics, translated.summaries()
+    return text, evaluation.diagnostics, translated.summaries(), evaluation.lost_lines()
 
 
-def _ordered(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(diagnostics, key=lambda d: (d.line, d.column, d.code)))
+def _ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda d: (d.cell or 0, d.line, d.column, d.code)))

@@ -6,14 +6,16 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transpiler.delivery import Delivered, deliver
 from transpiler.diagnostics import diagnostic
 from transpiler.jobs import Job, UsageError, plan
 from transpiler.result import Result
+from transpiler.source.cells import join
 from transpiler.source.detect import mentions_keras, uses_keras
+from transpiler.source.notebooks import SUFFIX, looks_like_notebook, read_notebook
 from transpiler.source.read import ReadError, SourceText, decode, parse_ast, read_bytes, read_stdin
 from transpiler.source.write import write_atomic
 from transpiler.writers import FileResult, render, report
@@ -93,6 +95,8 @@ class Session:
             return
         try:
             data = read_stdin() if job.source is None else read_bytes(job.source)
+            if job.source is None:
+                job = replace(job, notebook=looks_like_notebook(data))
             source = self._keras_source(job, data)
         except ReadError as error:
             self._add(UNUSABLE, FileResult(job.shown, _text_of(error, job), (error.diagnostic,)))
@@ -104,12 +108,11 @@ class Session:
 
     def _keras_source(self, job: Job, data: bytes) -> SourceText | None:
         """Return the text of a program that uses Keras, None for any other."""
-        if job.source is not None and job.source.suffix == ".ipynb":
-            hint = "export the code cells: `jupyter nbconvert --to script FILE.ipynb`"
-            raise ReadError(diagnostic("KT001", "notebooks are not read yet", hint=hint))
         if not mentions_keras(data):
             return None
         source = decode(data)
+        if job.notebook:
+            return source if join(read_notebook(source.text)).uses_keras else None
         return source if uses_keras(parse_ast(source.text, job.shown)) else None
 
     def _pass_over(self, job: Job, data: bytes) -> None:
@@ -124,8 +127,10 @@ class Session:
         from transpiler import transpile
 
         options = job.settings.options(job.source, self.request.drop_in, self.request.entry)
-        result = transpile(source.text, job.shown, options)
-        found = FileResult(job.shown, source.text, result.diagnostics, result.models)
+        name = f"{job.shown}{SUFFIX}" if job.notebook and job.source is None else job.shown
+        result = transpile(source.text, name, options)
+        cells = {cell.number: cell.source for cell in read_notebook(source.text).cells} if job.notebook else {}
+        found = FileResult(job.shown, source.text, result.diagnostics, result.models, cells)
         unusable = any(each.code in _UNUSABLE_CODES for each in result.diagnostics)
         self._add(UNUSABLE if unusable else OK if result.complete else INCOMPLETE, found)
         if unusable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,21 @@ _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came out of one input: its name as the user gave it, its text if it could be read, what was found."""
+    """What came out of one input: its name as the user gave it, its text if it could be read, what was found.
+
+    ``cells`` has the text of each cell of a notebook, by number.
+    """
 
     file: str
     text: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     models: tuple[ModelSummary, ...] = field(default=(), repr=False)
+    cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    def lines(self, cell: int | None) -> list[str]:
+        """The lines that a diagnostic's line is one of."""
+        text = self.cells.get(cell, "") if cell else self.text
+        return text.rstrip("\n").split("\n")
 
 
 def render(results: Sequence[FileResult], form: str) -> str:
@@ -41,17 +50,20 @@ def report(results: Sequence[FileResult]) -> str:
 def _text(results: Sequence[FileResult]) -> str:
     blocks = []
     for result in results:
-        lines = result.text.rstrip("\n").split("\n")
-        blocks += [_text_block(result, found, lines) for found in _sorted(result.diagnostics)]
+        blocks += [_text_block(result, found, result.lines(found.cell)) for found in _sorted(result.diagnostics)]
     return "".join(f"{block}\n" for block in blocks)
 
 
 def _text_block(result: FileResult, found: Diagnostic, lines: Sequence[str]) -> str:
-    cell = f":cell {found.cell}" if found.cell else ""
     kind = "" if found.severity == "error" else f"[{found.severity}] "
-    head = f"{_clean(result.file)}{cell}:{found.line}:{found.column}: {found.code} {kind}{_clean(found.message)}"
+    head = f"{_clean(_place(result.file, found))}: {found.code} {kind}{_clean(found.message)}"
     hint = [f"   = help: {_clean(found.hint)}"] if found.hint else []
     return "\n".join([head, *_excerpt(found, lines), *hint, ""])
+
+
+def _place(file: str, found: Diagnostic) -> str:
+    cell = f":cell {found.cell}" if found.cell else ""
+    return f"{file}{cell}:{found.line}:{found.column}"
 
 
 def _excerpt(found: Diagnostic, lines: Sequence[str]) -> list[str]:
@@ -141,13 +153,19 @@ def _sarif_result(file: str, found: Diagnostic, index: dict[str, int]) -> dict[s
     if found.end_line is not None and found.end_column is not None:
         region |= {"endLine": found.end_line, "endColumn": found.end_column}
     hint = f"\nhelp: {found.hint}" if found.hint else ""
-    properties = {"properties": {"cell": found.cell}} if found.cell else {}
+    place: dict[str, Any] = {}
+    properties = {}
+    if found.cell:  # a line of the file says nothing to those who see cells
+        region = {"startLine": 1, "startColumn": 1}
+        place = {"logicalLocations": [{"name": f"cell {found.cell}"}]}
+        properties = {"properties": {"cell": found.cell, "line": found.line, "column": found.column}}
+        hint = f"\nat: cell {found.cell}, line {found.line}{hint}"
     return {
         "ruleId": found.code,
         "ruleIndex": index[found.code],
         "level": found.severity,
         "message": {"text": found.message + hint},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(file)}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(file)}, "region": region}, **place}],
         **properties,
     }
 
@@ -166,14 +184,16 @@ def _github(results: Sequence[FileResult]) -> str:
 
 
 def _github_line(file: str, found: Diagnostic) -> str:
-    places = {"file": file, "line": found.line, "col": found.column}
-    if found.end_line is not None:
+    places: dict[str, str | int] = {"file": file, "line": found.line, "col": found.column}
+    if found.cell:
+        places |= {"line": 1, "col": 1}  # what GitHub shows is the file; the message has the cell
+    elif found.end_line is not None:
         places["endLine"] = found.end_line
-    if found.end_column is not None and found.end_line in (None, found.line):
+    if not found.cell and found.end_column is not None and found.end_line in (None, found.line):
         places["endColumn"] = found.end_column
     places["title"] = f"{found.code} {CODES[found.code].title}"
     properties = ",".join(f"{key}={_github_property(str(value))}" for key, value in places.items())
-    message = f"{file}:{found.line}:{found.column}: {found.code} {found.message}"
+    message = f"{_place(file, found)}: {found.code} {found.message}"
     message += f"\nhelp: {found.hint}" if found.hint else ""
     return f"::{_GITHUB_LEVELS[found.severity]} {properties}::{_github_data(message)}\n"
 

@@ -202,6 +202,11 @@ class Evaluator:
         finally:
             self.unknown_depth -= 1
 
+    def lost_lines(self) -> list[int]:
+        """Where top-level statements start that went because they needed something that was refused."""
+        return [self.span(line.body[0]).line for line in self.module.body
+                if isinstance(line, cst.SimpleStatementLine) and id(line) in self.facts.builds]  # fmt: skip
+
     # -- evaluation -------------------------------------------------------------------------------------------------
     def eval(self, node: cst.BaseExpression) -> Any:
         """The value of an expression."""

@@ -135,12 +135,12 @@ class Dispositions:
             return KEEP
         return DROP if isinstance(value, Model) or is_build(value) or self._is_part(value) else KEEP
 
-    def _is_part(self, value: Any) -> bool:
+    def _is_part(self, value: Any, depth: int = 0) -> bool:
         """Whether a value is a function that only builds parts of models, or holds such ones."""
         if isinstance(value, Function):
             return isinstance(value.node, cst.FunctionDef) and self.function(value.node) != KEEP
         items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-        return bool(items) and all(self._is_part(item) for item in items)
+        return bool(items) and depth < 8 and all(self._is_part(item, depth + 1) for item in items)
 
     def _assignment(self, node: cst.Assign | cst.AnnAssign | cst.AugAssign) -> str:
         if node.value is None:

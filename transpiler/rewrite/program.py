@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import libcst as cst
@@ -23,6 +24,7 @@ from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_impor
 from transpiler.rewrite.expressions import ExpressionRewriter, LocatedRefusal
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
+from transpiler.rewrite.import_order import is_plain_import
 from transpiler.rewrite.leaves import check_leaves, known_later
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
@@ -106,7 +108,7 @@ class Rewriter:
         )
 
     def _import_place(self, result: list[Statement]) -> int:
-        """After the last import of the leading block, or where Keras was imported."""
+        """After the last import of the leading block, or of those that stand where Keras was imported."""
         last = 0
         for at, statement in enumerate(result):
             if isinstance(statement, cst.SimpleStatementLine) and isinstance(
@@ -117,7 +119,8 @@ class Rewriter:
                 break
             else:
                 last = at + 1
-        return max(last, self.import_at or 0)
+        place = max(last, self.import_at or 0)
+        return place + sum(1 for _ in takewhile(is_plain_import, result[place:]))
 
     # -- statements -------------------------------------------------------------------------------------------------
     def body(self, statements: Sequence[Statement]) -> list[Statement]:
@@ -176,14 +179,15 @@ class Rewriter:
         return [self._checked(node, node)]
 
     def _raise(self, node: Statement, code: str, message: str) -> Statement:
-        line = self.ev.span(_position_of(node)).line
-        text = f"raise NotImplementedError({f'{code} (line {line}): {message}'!r})"
+        place = self.ev.positions.place(self.ev.span(_position_of(node)).line)
+        text = f"raise NotImplementedError({f'{code} ({place}): {message}'!r})"
         statement = cst.parse_statement(text)
         for name in names_of(node).bound:
             self.failed_names.add(name)
         return statement.with_changes(leading_lines=getattr(node, "leading_lines", ()))
 
     def _line(self, node: cst.SimpleStatementLine) -> list[Statement]:
+        result: list[Any] = []
         kept: list[Any] = []
         for small in node.body:
             if isinstance(small, (cst.Import, cst.ImportFrom)):
@@ -191,23 +195,23 @@ class Rewriter:
                 continue
             done = self._small(small, node)
             if isinstance(done, list):  # a replacement by whole statements
-                return self._replace(node, done)
-            if done is not None:
+                result += [*self._line_of(node, kept), *cst.parse_module("\n".join(done) + "\n").body]
+                kept = []
+            elif done is not None:
                 kept.append(done)
-        if not kept:
+        result += self._line_of(node, kept)
+        if not result:
             self._keep_comments(node)
             return []
-        return [
-            self._checked(
-                node, node.with_changes(body=[*kept[:-1], kept[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
-            )
-        ]
+        result[0] = result[0].with_changes(leading_lines=[*node.leading_lines, *result[0].leading_lines])
+        return [self._checked(node, statement) for statement in result]
 
-    def _replace(self, node: cst.SimpleStatementLine, texts: list[str]) -> list[Statement]:
-        body = list(cst.parse_module("\n".join(texts) + "\n").body)
-        if body:
-            body[0] = body[0].with_changes(leading_lines=[*node.leading_lines, *body[0].leading_lines])
-        return [self._checked(node, statement) for statement in body]
+    @staticmethod
+    def _line_of(node: cst.SimpleStatementLine, kept: list[Any]) -> list[Statement]:
+        """The line with the small statements that are kept of it."""
+        if not kept:
+            return []
+        return [node.with_changes(body=[*kept[:-1], _unterminated(kept[-1])], leading_lines=())]
 
     def _keep_comments(self, node: Statement) -> None:
         if id(node) in self.ev.facts.described:
@@ -362,13 +366,13 @@ class Rewriter:
     def _block(self, body: cst.BaseSuite) -> cst.BaseSuite:
         if isinstance(body, cst.SimpleStatementSuite):
             kept = [done for small in body.body if (done := self._small(small, body)) is not None]
-            flat: list[Any] = []
+            if not any(isinstance(item, list) for item in kept):
+                return body.with_changes(body=kept or [cst.Pass()])
+            lines: list[Statement] = []
             for item in kept:
-                if isinstance(item, list):
-                    lines = cst.parse_module("\n".join(item) + "\n").body
-                    return cst.IndentedBlock(list(lines))
-                flat.append(item)
-            return body.with_changes(body=flat or [cst.Pass()])
+                whole = isinstance(item, list)
+                lines += cst.parse_module("\n".join(item) + "\n").body if whole else [_alone(item)]
+            return cst.IndentedBlock(lines)
         statements = self.body(body.body)
         return body.with_changes(body=statements or [cst.SimpleStatementLine([cst.Pass()])])
 
@@ -593,6 +597,14 @@ class _Symbols(cst.CSTVisitor):
 
 def _contains(node: cst.CSTNode, ids: Collection[int]) -> bool:
     return any(id(part) in ids for part in walk(node))
+
+
+def _unterminated(small: Any) -> Any:
+    return small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+
+
+def _alone(small: Any) -> cst.SimpleStatementLine:
+    return cst.SimpleStatementLine([_unterminated(small)])
 
 
 _PASS = cst.SimpleStatementLine([cst.Pass()])

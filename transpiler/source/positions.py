@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 
@@ -51,9 +51,13 @@ class _Recorder(CodegenState):
 
 
 class Positions:
-    """Line and column ranges and texts by node; nodes that are not of the module have none."""
+    """Line and column ranges and texts by node; nodes that are not of the module have none.
 
-    def __init__(self, module: cst.Module) -> None:
+    ``place`` says what to call a line in texts of the output.
+    """
+
+    def __init__(self, module: cst.Module, place: Callable[[int], str]) -> None:
+        self.place = place
         recorder = _Recorder(module)
         module._codegen(recorder)  # what PositionProvider does
         self._whole, self._inner = recorder.whole, recorder.inner
@@ -80,6 +84,6 @@ class Positions:
         return CodePosition(line, offset - self._lines[line - 1])
 
 
-def positions_of(module: cst.Module) -> Positions:
+def positions_of(module: cst.Module, place: Callable[[int], str] = "line {}".format) -> Positions:
     """The positions of all nodes of ``module``."""
-    return Positions(module)
+    return Positions(module, place)

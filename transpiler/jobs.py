@@ -23,7 +23,8 @@ class UsageError(Exception):
 class Job:
     """One input. ``source`` None is standard input, ``target`` None standard output.
 
-    ``named`` says that the user named the file, who then hears of it even if there is nothing to do.
+    ``named`` says that the user named the file, who then hears of it even if there is nothing to do. ``base`` is the
+    directory that it was found from; ``mirrored`` that the outputs stand below another directory in the same way.
     """
 
     source: Path | None
@@ -31,6 +32,9 @@ class Job:
     settings: Settings
     named: bool = True
     skip: str = ""  # why it is left alone, if it is
+    base: Path | None = None
+    mirrored: bool = False
+    importable: bool = True  # its place follows from that of the source: other outputs know where it is
 
     @property
     def shown(self) -> str:
@@ -68,7 +72,15 @@ def _expand(files: Sequence[str]) -> Iterator[tuple[Path, Path, bool]]:
             real = each.resolve()
             if real not in seen:
                 seen.add(real)
-                yield each, path if path.is_dir() else each.parent, not path.is_dir()
+                yield each, _base(path) if path.is_dir() else each.parent, not path.is_dir()
+
+
+def _base(folder: Path) -> Path:
+    """What the outputs are laid out from: the directory itself, or the one above a package, which keeps its name."""
+    found = Path(os.path.abspath(folder))  # noqa: PTH100 - not resolve(): a link stays what it is called
+    while (found / "__init__.py").is_file() and found.parent != found:
+        found = found.parent
+    return found
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -102,14 +114,17 @@ def _job(path: Path, base: Path, named: bool, output: str | None, folder: Path |
     if output == STREAM:
         target = None
     elif folder is not None:
-        target = folder / path.parent.relative_to(base) / settings.output_for(path).name
+        name = path.name if path.name == "__init__.py" else settings.output_for(path).name
+        inner = os.path.relpath(path.parent, base)
+        target = folder / inner / name
     else:
         target = settings.output_for(path) if output is None else Path(output)
-    if settings.excludes(path):
-        return Job(path, target, settings, named, skip="excluded in pyproject.toml")
     twin_of = _twin_of(path, settings)
     skip = f"the output of {twin_of.name}" if twin_of else ""
-    return Job(path, target, settings, named, skip)
+    if settings.excludes(path):
+        skip = "excluded in pyproject.toml"
+    importable = folder is not None or output is None
+    return Job(path, target, settings, named, skip, base, folder is not None, importable)
 
 
 def _twin_of(path: Path, settings: Settings) -> Path | None:
@@ -121,8 +136,10 @@ def _twin_of(path: Path, settings: Settings) -> Path | None:
     if matched is None or list(absolute.parts[-1 - len(folders) : -1]) != folders:
         return None
     source = absolute.parents[len(folders)] / f"{matched['name']}.py"
+    if source == absolute or not source.is_file():
+        return None
     try:
-        return source if source != absolute and source.is_file() and mentions_keras(source.read_bytes()) else None
+        return source if mentions_keras(source.read_bytes()) or not mentions_keras(absolute.read_bytes()) else None
     except OSError:
         return None
 

@@ -2,35 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
-from transpiler.result import ModelSummary, Result
+from transpiler.result import Result
+
+if TYPE_CHECKING:
+    from transpiler.evaluate import Evaluator, Modules
+    from transpiler.rewrite.models import Translation
+    from transpiler.rewrite.neighbours import Neighbours
+    from transpiler.source.project import Project
+
+
+@dataclass(frozen=True)
+class Translated:
+    """The result for one file, and what the translations of other files ask of it."""
+
+    result: Result
+    evaluation: Evaluator
+    translation: Translation
 
 
 def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
     """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
+    return translate(source, filename, options or Options()).result
+
+
+def translate(
+    source: str,
+    filename: str,
+    options: Options,
+    project: Project | None = None,
+    neighbours: Neighbours | None = None,
+) -> Translated:
+    """Translate one file, with the modules of its project; ``neighbours`` are those translated along."""
     from transpiler.source.collector import collector_paused
     from transpiler.source.format import format_code
 
     with collector_paused():  # but not for black, which leaves much garbage
-        text, found, models = _translate(source, filename, options or Options())
-    return Result(format_code(text), _ordered(found), models)
+        evaluation, translation, text = _translate(source, filename, options, project, neighbours)
+    read = project.read_files if (project := evaluation.modules.project) is not None else ()
+    result = Result(format_code(text), _ordered(evaluation, neighbours), translation.summaries(), read)
+    return Translated(result, evaluation, translation)
 
 
-def _translate(source: str, filename: str, options: Options) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...]]:
-    """The text of the output, not yet formatted, with what was found and the models."""
+def _translate(
+    source: str, filename: str, options: Options, project: Project | None, neighbours: Neighbours | None
+) -> tuple[Evaluator, Translation, str]:
+    """The evaluated program, its models, and the text of the output, not yet formatted."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
     from transpiler.source.positions import positions_of
     from transpiler.source.read import parse_module
 
-    module = parse_module(source, filename)
-    evaluation = evaluate(module, positions_of(module), options.entry)
-    translated = translate_models(evaluation, filename, options)
-    text = assemble(evaluation, translated, filename)
-    return text, evaluation.diagnostics, translated.summaries()
+    modules = _modules(source, filename, options, project, neighbours)
+    if modules is not None and modules.home is not None:
+        module, positions = modules.home.module, modules.home.positions
+    else:
+        module = parse_module(source, filename)
+        positions = positions_of(module)
+    evaluation = evaluate(module, positions, options.entry, modules)
+    translation = translate_models(evaluation, filename, options, neighbours)
+    return evaluation, translation, assemble(evaluation, translation, neighbours)
 
 
-def _ordered(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(diagnostics, key=lambda d: (d.line, d.column, d.code)))
+def _modules(
+    source: str, filename: str, options: Options, project: Project | None, neighbours: Neighbours | None
+) -> Modules | None:
+    """The project's modules, where a root is given and the program is one of its files."""
+    from transpiler.evaluate import Modules
+    from transpiler.source.project import Project
+
+    if project is None and options.root is not None:
+        project = Project(options.root)
+    path = Path(filename)
+    if project is None or not path.is_file() or not path.resolve().is_relative_to(project.root):
+        return None
+    home = project.load(path)
+    if home.source.text != source:
+        return None
+    return Modules(project, home, clients=set(neighbours.clients) if neighbours is not None else set())
+
+
+def _ordered(evaluation: Evaluator, neighbours: Neighbours | None) -> tuple[Diagnostic, ...]:
+    """The findings by place, without those that the file where they are tells itself."""
+    found = evaluation.diagnostics
+    if neighbours is not None:
+        twins = {str(path): twin for path, twin in neighbours.twins.items()}
+        places = evaluation.modules.foreign_lines
+        told = {key for key, (path, line) in places.items() if path in twins and line in twins[path].errors}
+        found = [each for each in found if id(each) not in told]
+    return tuple(sorted(found, key=lambda d: (d.line, d.column, d.code)))

@@ -61,8 +61,8 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         ev.keep_alive.append(value)
         return value
     number = value.value if isinstance(value, Expr) else value
-    if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
-        return Expr.of_leaf(Leaf(name, "global", name), number)
+    if type(number) in (int, float) and ev.scope.parent is None and name in ev.scope.constants:
+        return Expr.of_leaf(Leaf(name, "global", name, structural=not ev.modules.is_home(ev.scope)), number)
     if isinstance(value, Expr) and not value.known and not (value.leaf is not None and value.leaf.parameter):
         return Expr.of_leaf(Leaf(name, "local", name))
     return value

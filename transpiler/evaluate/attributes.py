@@ -10,6 +10,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
+from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
 from transpiler.evaluate.values import (
     Bound,
@@ -20,6 +21,7 @@ from transpiler.evaluate.values import (
     Instance,
     Method,
     Opaque,
+    ProjectModule,
     Property,
     Row,
     StaticMethod,
@@ -64,6 +66,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         return value[value.names.index(name)]
     if isinstance(value, (Function, Bound)) and name == "__name__":
         return value.name if isinstance(value, Function) else value.function.name
+    if isinstance(value, ProjectModule):
+        return member(ev, value, name, node)
     if isinstance(value, Opaque):
         return _opaque(ev, value, name, node)
     if type(value) in METHODS or isinstance(value, (dict, tuple)):

@@ -15,6 +15,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
 from transpiler.evaluate import limits
+from transpiler.evaluate.modules import Modules
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
@@ -75,6 +76,7 @@ class Evaluator:
     def __init__(self, module: cst.Module, positions: Positions) -> None:
         self.module = module
         self.positions = positions
+        self.modules = Modules()
         self.scope = Scope("")
         self.facts = Facts()
         self.scan = Scan()
@@ -83,12 +85,12 @@ class Evaluator:
         self.frames: tuple[Frame, ...] = ()
         self.functions: list[Function] = []
         self.statement: cst.CSTNode | None = None
+        self.home_statement: cst.CSTNode | None = None  # the innermost one of the module that is translated
         self.current: cst.CSTNode = module  # the innermost call being worked on, for positions
         self.steps = 0
         self.unknown_depth = 0
         self.built = 0  # counts everything that builds: quiet loops are told by it
         self.layer_names: dict[str, int] = {}
-        self.constants: set[str] = set()  # module-level names bound exactly once
         self.image_data_format = "channels_last"
         self.compiled: dict[int, Any] = {}
         self.loop_budget: int | None = None
@@ -125,10 +127,12 @@ class Evaluator:
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where ``node`` stands."""
-        where = self.positions.get(node)
+        where, file = self.positions.get(node), ""
+        if where is None and (owner := self.modules.owner(node)) is not None:
+            where, file = owner.positions.get(node), owner.shown
         if where is None:
             return Span(1, 0, 1, 0)
-        return Span(where.start.line, where.start.column, where.end.line, where.end.column)
+        return Span(where.start.line, where.start.column, where.end.line, where.end.column, file)
 
     def origin(self, node: cst.CSTNode) -> Origin:
         """The origin of something built at ``node``."""
@@ -140,6 +144,9 @@ class Evaluator:
 
     def report(self, error: Refusal, node: cst.CSTNode | None = None) -> Diagnostic:
         """Turn a refusal into a diagnostic at ``node`` (or the call being worked on)."""
+        owner = self.modules.owner(node or self.current)
+        if owner is not None:
+            return self.modules.report(self, error, node or self.current, owner)
         span = self.span(node or self.current)
         found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
         if found not in self.diagnostics:
@@ -184,6 +191,10 @@ class Evaluator:
         if self.clouded and id(value) in self.clouded and not isinstance(value, Instance):
             value = self._clouded(node, value)
         self.facts.values[id(node)] = value
+        if value is FAILED:
+            self.modules.suffered = True
+        elif isinstance(value, (Opaque, Expr)):
+            self.modules.note_leaf(value, self.scope)
         return value
 
     def _clouded(self, node: cst.BaseExpression, value: Any) -> Opaque:
@@ -283,6 +294,8 @@ class Evaluator:
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""
         text = self.positions.text(node)
+        if text is None and (owner := self.modules.owner(node)) is not None:
+            text = owner.positions.text(node)
         if text is None or "\n" in text:  # the lines of an indented block have its indentation in the module's text
             text = self.module.code_for_node(node)
         return text.strip()

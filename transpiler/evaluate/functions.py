@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known
+from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import (
     ClassMethod,
@@ -113,7 +113,7 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     ev.functions.append(function)
     models_before = len(ev.program.models)
     try:
-        with ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
+        with ev.modules.step(node), ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
             result = _run_body(ev, function)
     finally:
         ev.functions.pop()
@@ -236,30 +236,42 @@ def bind_parameters(
         scope.names[parameters.star_kwarg.name.value] = extra
     elif extra:
         raise Refusal("KT205", f"`{function.name}` has no parameter `{next(iter(extra))}`")
-    builder = is_builder(function)
+    builder, speaks = is_builder(function), ev.modules.speaks_home(ev.scope)
     for name in (*positional, *keyword_only):
         if name not in given and name not in function.defaults:
             raise Refusal("KT205", f"`{function.name}` needs its argument `{name}`")
         value = given[name] if name in given else function.defaults[name]
-        scope.names[name] = _parameter(ev, function, name, value, name in given) if builder else value
+        scope.names[name] = _parameter(ev, function, name, value, name in given, speaks) if builder else value
 
 
-def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: bool) -> Any:
-    """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class."""
+def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: bool, speaks: bool) -> Any:
+    """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class.
+
+    ``speaks``: the argument's text means the same where the models of the output are built.
+    """
     if is_failed(value):
         return value
-    default = None
-    for param in (*function.node.params.params, *function.node.params.kwonly_params):
-        if param.name.value == name and param.default is not None:
-            default = ev.source(param.default)
+    default = _default_text(ev, function, name)
     if isinstance(value, Opaque) and value.expr is not None:
         source = source_text(value.expr)
-        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default, parameter=True)))
+        named = speaks or all(leaf.parameter for leaf in value.expr.leaves())
+        return Opaque(value.why, Expr.of_leaf(Leaf(name, "local", source, default, parameter=named)))
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float):
-        source = source_text(value) if isinstance(value, Expr) else repr(number)
+        source = source_text(value) if isinstance(value, Expr) and speaks else repr(number)
         return Expr.of_leaf(Leaf(name, "local", source if given else "", default, parameter=True), number)
     return value
+
+
+def _default_text(ev: Evaluator, function: Function, name: str) -> str | None:
+    """The default of a parameter as the output can write it."""
+    for param in (*function.node.params.params, *function.node.params.kwonly_params):
+        if param.name.value == name and param.default is not None:
+            if ev.modules.is_home(function.closure):
+                return ev.source(param.default)
+            known = plain(function.defaults[name])
+            return repr(known) if type(known) in (int, float) else None
+    return None
 
 
 def source_text(expr: Expr) -> str:

@@ -40,6 +40,7 @@ class Leaf:
     default: str | None = None
     structural: bool = False
     parameter: bool = False  # of a builder function: inside it, the name itself is the source
+    here: bool | None = None  # whether the source means something in the file of the output; None where nobody asked
 
     @property
     def inside(self) -> str:

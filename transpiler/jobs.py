@@ -46,8 +46,8 @@ def plan(files: Sequence[str], output: str | None) -> list[Job]:
     """Return the jobs of a command line, or raise :class:`UsageError` before anything is written."""
     if STREAM in files:
         return [_stream_job(files, output)]
-    inputs = list(_expand(files))
     folder = _output_folder(files, output)
+    inputs = [found for found in _expand(files) if not _is_output(found[0], found[2], folder)]
     jobs = [_job(path, base, named, output, folder) for path, base, named in inputs]
     _check_targets(jobs)
     return jobs
@@ -73,6 +73,11 @@ def _expand(files: Sequence[str]) -> Iterator[tuple[Path, Path, bool]]:
             if real not in seen:
                 seen.add(real)
                 yield each, _base(path) if path.is_dir() else each.parent, not path.is_dir()
+
+
+def _is_output(path: Path, named: bool, folder: Path | None) -> bool:
+    """Whether a file that was found in a directory lies where the outputs go."""
+    return folder is not None and not named and path.resolve().is_relative_to(folder.resolve())
 
 
 def _base(folder: Path) -> Path:

@@ -72,6 +72,7 @@ class Modules:
                 continue  # told where the file itself is translated
             part = Part(path.stem, path.parent if path.name == "__init__.py" else None, path)
             module = ProjectModule("__main__", path, part, source, Scope(f"<{self.project.shown(path)}>"))
+            module.client = True
             module.scope.info = self.loaded[path] = module
             ev.steps = 0
             try:
@@ -96,7 +97,7 @@ class Modules:
     def speaks_home(self, scope: Scope) -> bool:
         """Whether what stands there can be written where home's models are built: in home, or in who imports it."""
         module = scope.module.info
-        return module is None or module.source is self.home or module.path in self.clients
+        return module is None or module.source is self.home or module.client
 
     def note_leaf(self, value: Opaque | Expr, scope: Scope) -> None:
         """A number known only at run time can be written in the file where it was read first."""
@@ -146,7 +147,7 @@ class Modules:
         return found
 
     def _in_client(self) -> bool:
-        return any(module.running and module.path in self.clients for module in self.loaded.values())
+        return any(module.running and module.client for module in self.loaded.values())
 
     def tell(self, ev: Evaluator, found: Diagnostic) -> None:
         """A finding, and the statement of home that cannot be translated for it."""

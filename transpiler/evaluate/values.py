@@ -217,6 +217,7 @@ class ProjectModule:
     source: ModuleSource | None
     scope: Scope
     running: bool = False  # its statements are being interpreted
+    client: bool = False  # it imports home, and is interpreted to see how it calls it
     deferred: Any = None  # the import for which it is to be interpreted, if that waits for home
     open: bool = False  # it may have names that are not seen: it was not interpreted to its end, or changes itself
 

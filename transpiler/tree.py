@@ -75,8 +75,9 @@ class Tree:
         if project.concerns_keras(path) or not project.load(path).may_act or not project.load(path).parses:
             return
         if any(project.concerns_keras(each) for each in self._clients(job)):
-            done = self._run(path, self._draft(job))
-            if any(action.node in done.evaluation.positions for action in done.evaluation.program.actions):
+            from transpiler.evaluate import Modules, works_on_models
+
+            if works_on_models(Modules(project, project.load(path), clients=set(self._clients(job)))):
                 project.acting.add(path)
 
     def translate(self, job: Job, text: str) -> Result:

@@ -40,6 +40,17 @@ def evaluate(
     return ev
 
 
+def works_on_models(modules: Modules) -> bool:
+    """Whether code of home does anything with models that the files which import it give it."""
+    assert modules.home is not None
+    ev = Evaluator(modules.home.module, modules.home.positions)
+    ev.modules = modules
+    modules.start(ev)
+    guarded(ev, lambda: ev.run(ev.module.body))
+    guarded(ev, lambda: modules.finish(ev))
+    return any(action.node in ev.positions for action in ev.program.actions)
+
+
 def _settled(ev: Evaluator, model: Model) -> None:
     """Settle a model's graph; one that cannot be is noted as failed."""
     try:
@@ -80,4 +91,4 @@ def _entry(ev: Evaluator, text: str) -> None:
     ev.eval(expression)
 
 
-__all__ = ["Evaluator", "Modules", "blame", "concerns_home", "evaluate"]
+__all__ = ["Evaluator", "Modules", "blame", "concerns_home", "evaluate", "works_on_models"]

@@ -300,3 +300,13 @@ def test_a_package_keeps_its_name(tmp_path: Path) -> None:
     assert status == 0, said
     assert set(out) == {"pkg/__init__.py", "pkg/net_torch.py", "pkg/train_torch.py"}
     assert "from pkg.net_torch import MLP\n" in out["pkg/train_torch.py"]
+
+
+def test_a_setting_that_is_changed_in_another_module(tmp_path: Path) -> None:
+    net = "import keras\nimport config\n\n\ndef build():\n"
+    net += "    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(config.WIDTH)])\n"
+    use = "import config\nfrom net import build\n\nconfig.WIDTH = 7\nmodel = build()\n"
+    write(tmp_path, {"net.py": net, "use.py": use, "config.py": "WIDTH = 3\n"})
+    status, said = transpile(tmp_path, "use.py")
+    assert status == 0, said
+    assert "nn.Linear(4, 7)" in (tmp_path / "use_torch.py").read_text()

@@ -11,7 +11,16 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.values import (
+    ClassValue,
+    Created,
+    HistoryLogs,
+    Instance,
+    Opaque,
+    ProjectModule,
+    Property,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -122,6 +131,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
         receiver.attributes[name] = _attribute_value(ev, name, text, value)
+    elif isinstance(receiver, ProjectModule):
+        _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
@@ -131,6 +142,13 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             freeze_layer(ev, receiver)
+
+
+def _set_in_module(ev: Evaluator, module: ProjectModule, name: str, text: str, value: Any) -> None:
+    """A name of another module of the project is bound anew."""
+    if ev.unknown_depth:
+        value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    module.scope.names[name] = plain(value) if is_known(value) else value
 
 
 def _attribute_value(ev: Evaluator, name: str, text: str, value: Any) -> Any:

@@ -57,11 +57,12 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Result:
-    """The translated program."""
+    """The translated program. ``read_files`` are the modules of the project that were read for it."""
 
     code: str
     diagnostics: tuple[Diagnostic, ...] = ()
     models: tuple[ModelSummary, ...] = ()
+    read_files: tuple[Path, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -34,9 +34,16 @@ class Rendered:
 class TrainingEmitter:
     """Renders the actions of a program and collects the helpers that its output file needs."""
 
-    def __init__(self, program: Program, options: Options, layouts: Layouts | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        options: Options,
+        layouts: Layouts | None = None,
+        given: Mapping[int, str | None] | None = None,
+    ) -> None:
         self.program = program
-        self.logits = Logits(program, options.drop_in).decide()
+        decided = {**Logits(program, options.drop_in).decide(), **(given or {})}  # given: by the class of another file
+        self.logits = {key: value for key, value in decided.items() if value is not None}
         self.logits_models: set[int] = set(self.logits)
         self.needs = needs_of(program, self.logits)
         self.helpers_used = Helpers(program.names)

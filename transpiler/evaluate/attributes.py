@@ -10,6 +10,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
+from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
 from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
@@ -21,6 +22,7 @@ from transpiler.evaluate.values import (
     Instance,
     Method,
     Opaque,
+    ProjectModule,
     Property,
     Row,
     StaticMethod,
@@ -65,6 +67,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         return value[value.names.index(name)]
     if isinstance(value, (Function, Bound)) and name == "__name__":
         return value.name if isinstance(value, Function) else value.function.name
+    if isinstance(value, ProjectModule):
+        return member(ev, value, name, node)
     if isinstance(value, Opaque):
         return _opaque(ev, value, name, node)
     if type(value) in METHODS or isinstance(value, (dict, tuple)):

@@ -56,13 +56,17 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 def _name(ev: Evaluator, node: cst.Name) -> Any:
     scope = ev.scope.find(node.value)
     if scope is not None:
-        return scope.names[node.value]
+        value = scope.names[node.value]
+        if value is FAILED and ev.modules.latent:
+            ev.modules.failed_name(ev, scope, node.value)
+        return value
     if node.value in BUILTINS:
         return Symbol(f"builtins.{node.value}")
     if node.value in ("True", "False", "None"):
         return {"True": True, "False": False, "None": None}[node.value]
     if node.value == "__name__":
-        return "__main__"
+        module = ev.scope.module.info
+        return "__main__" if module is None or not ev.modules.loading else module.name
     return Opaque.named(node.value, node.value, f"`{node.value}` is not defined in what was interpreted")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -17,6 +18,7 @@ from transpiler.graph.symbolic import Expr, Leaf
 if TYPE_CHECKING:
     from transpiler.evaluate.scope import Scope
     from transpiler.graph.program import Action
+    from transpiler.source.project import ModuleSource, Part
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,21 @@ class DefaultDict(dict[Any, Any]):
     """A ``collections.defaultdict``."""
 
     factory: Any = None
+
+
+@dataclass(eq=False)
+class ProjectModule:
+    """A module of the program's project. ``source`` is None for a folder without ``__init__.py``."""
+
+    name: str
+    path: Path
+    part: Part
+    source: ModuleSource | None
+    scope: Scope
+    running: bool = False  # its statements are being interpreted
+    client: bool = False  # it imports home, and is interpreted to see how it calls it
+    deferred: Any = None  # the import for which it is to be interpreted, if that waits for home
+    open: bool = False  # it may have names that are not seen: it was not interpreted to its end, or changes itself
 
 
 @dataclass(eq=False)

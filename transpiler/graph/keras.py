@@ -15,12 +15,16 @@ from transpiler.graph.symbolic import Shape
 
 @dataclass(frozen=True)
 class Span:
-    """Where something stands in the source: lines from 1, columns from 0 as in LibCST."""
+    """Where something stands in the source: lines from 1, columns from 0 as in LibCST.
+
+    ``file`` is empty for the file that is being translated, and names another one of the project's.
+    """
 
     line: int
     column: int
     end_line: int
     end_column: int
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
 from transpiler.rewrite.models import Translation
+from transpiler.rewrite.neighbours import Neighbours
 from transpiler.rewrite.program import Rewriter, Verbatim
+from transpiler.rewrite.provided import note_copies
 from transpiler.rewrite.residue import names_of
 from transpiler.template_env import helper_source
 
@@ -38,9 +40,10 @@ _RUNS = {
 _DEVICE = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")\n'
 
 
-def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
+def assemble(ev: Evaluator, translation: Translation, neighbours: Neighbours | None = None) -> str:
     """The text of the output, not yet formatted."""
     emitter = translation.emitter
+    neighbours = neighbours or Neighbours()
     functions = TensorFunctions(ev)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(
@@ -51,19 +54,24 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
         emitter.helper_names,
         Freezing(ev, translation, emitter.helpers_used.use),
         functions=functions,
+        neighbours=neighbours,
     )
     statements, place = rewriter.module()
     rewriter.freezing.check_left()
-    wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
-    helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
-    if rewriter.written and (init := translation.init_weights()):
+    translation.written = frozenset(rewriter.written)
+    note_copies(ev, translation, neighbours)
+    helpers = [helper_source(name) for name in dict.fromkeys([*translation.helpers(), *functions.helpers])]
+    if init := translation.init_weights():
         helpers.append(init)
     helpers.extend(emitter.helpers())
-    if on_device and rewriter.written:
+    if on_device and (rewriter.placed or _runs_here(ev)):
         helpers.insert(0, _DEVICE)
-    imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports
-    imports |= imports_of(helpers)
+    imports = translation.imports() | emitter.imports() | functions.imports | imports_of(helpers)
     return _Parts(ev, statements, place, helpers, imports).text()
+
+
+def _runs_here(ev: Evaluator) -> bool:
+    return any(action.node in ev.positions for action in ev.program.actions if action.symbol in _RUNS)
 
 
 @dataclass

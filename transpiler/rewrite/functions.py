@@ -55,7 +55,8 @@ class TensorFunctions:
         self.imports |= rendered.imports
 
     def _speaks_of_keras(self, node: cst.FunctionDef) -> bool:
-        values: Mapping[str, Any] = self.ev.scope.names
+        function = self.ev.facts.functions.get(id(node))
+        values: Mapping[str, Any] = (self.ev.scope if function is None else function.closure.module).names
         found = (values.get(name) for name in names_of(node.body).read)
         return any(isinstance(value, Symbol) and is_keras(value.name) for value in found)
 

@@ -16,7 +16,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, is_build
-from transpiler.evaluate.values import Symbol
+from transpiler.evaluate.values import Function, Symbol
 from transpiler.graph.keras import Model
 from transpiler.graph.program import Action
 from transpiler.graph.symbolic import Leaf
@@ -26,6 +26,9 @@ from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import is_plain_import
 from transpiler.rewrite.leaves import check_leaves, known_later
+from transpiler.rewrite.neighbours import Neighbours
+from transpiler.rewrite.project_imports import Kept, ProjectImports
+from transpiler.rewrite.public import with_public_names
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
@@ -48,6 +51,8 @@ class ModelCode:
     code: str
     leaves: list[Leaf]  # the numbers behind its parameters
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
+    provided: bool = False  # another translated file has the class
+    loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
 
 
 @dataclass(eq=False)
@@ -71,9 +76,16 @@ class Rewriter:
     function: cst.FunctionDef | None = None
     classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
     comments: list[cst.EmptyLine] = field(default_factory=list)  # of dropped statements, waiting for a place
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    project: ProjectImports = field(init=False)
+    imported: list[Statement] = field(default_factory=list)  # what other modules had and this one must have now
+    replaced: dict[str, list[str]] = field(default_factory=dict)  # the classes in the place of functions
+    placed: bool = False  # whether a model was put on the device
 
     def __post_init__(self) -> None:
         self.dispositions = Dispositions(self.ev.facts)
+        texts = self.functions.texts if self.functions is not None else {}
+        self.project = ProjectImports(self.ev, self.neighbours, texts)
 
     # -- the module -------------------------------------------------------------------------------------------------
     def module(self) -> tuple[list[Statement], int]:
@@ -87,7 +99,9 @@ class Rewriter:
             if self.import_at is None and self._is_keras_import(statement):
                 self.import_at = len(result) - len(kept)
         result.extend(self._take_classes())
-        return result, self._import_place(result)
+        result = [with_public_names(statement, self.dropped_names, self.replaced) for statement in result]
+        place = self._import_place(result)
+        return [*result[:place], *self.imported, *result[place:]], place
 
     def _take_classes(self) -> list[Statement]:
         statements: list[Statement] = []
@@ -268,13 +282,13 @@ class Rewriter:
         for creation in creations:
             function = creation.function
             outside = function is not None
-            if function is not None:
-                assert isinstance(function.node, cst.FunctionDef)
-                if self.dispositions.function(function.node) != "builder":
-                    return None
             model = self.models.get(id(creation.model))
+            if function is not None and (model is None or not model.provided) and self._stays(function):
+                return None
             if model is None:
                 raise Refusal("KT105", "this model could not be translated")
+            if function is not None and not self.ev.modules.is_home(function.closure):
+                self._known_here(model)
             self._write_class(model)
             check_leaves(self.ev, model.leaves, outside, self._moment(creation.model), self.function)
             texts.add(model.construct(outside))
@@ -284,7 +298,24 @@ class Rewriter:
             )
         text = texts.pop()
         self._reachable(text)
-        return f"{text}.to(device)" if self.needs_device() else text
+        return self._on_device(text)
+
+    @staticmethod
+    def _known_here(model: ModelCode) -> None:
+        """What a model of another file is built with must not be that file's own secret."""
+        if model.loose:
+            what = f"`{model.loose[0]}`, which a size of this model depends on, is known only in another file"
+            raise Refusal("KT201", what, "give it to the builder as an argument")
+
+    def _stays(self, function: Function) -> bool:
+        """Whether the output has the function that was called, here or in its own module."""
+        assert isinstance(function.node, cst.FunctionDef)
+        module = function.closure.module.info
+        if module is not None and module.source is not self.ev.modules.home:
+            twin = self.neighbours.twins.get(module.path)
+            if twin is not None and function.name in twin.exports:
+                return True
+        return self.dispositions.function(function.node) != "builder"
 
     def _moment(self, model: Model) -> int:
         """The step at which the constructor call of a model stands."""
@@ -325,7 +356,7 @@ class Rewriter:
         return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
-        if model.class_name not in self.written:
+        if model.class_name not in self.written and not model.provided:
             self.written.add(model.class_name)
             self.classes.append(model.code)
 
@@ -359,6 +390,7 @@ class Rewriter:
             code = self.models.get(id(model))
             if code is not None and self._made_by(model, node):
                 self._write_class(code)
+                self.replaced.setdefault(node.name.value, []).append(code.class_name)
 
     def _made_by(self, model: Model, node: cst.FunctionDef) -> bool:
         return any(creation.inside is node for creation in self.ev.creations_of(model))
@@ -472,6 +504,10 @@ class Rewriter:
 
     # -- imports ----------------------------------------------------------------------------------------------------
     def _import(self, node: cst.Import | cst.ImportFrom) -> list[Any]:
+        ours = self.project.rewrite(node)
+        if ours is not None:
+            self._take_over(ours)
+            return list(ours.statements)
         if keras_import(node):
             for name in names_of(node).bound:
                 self.dropped_names.setdefault(name, "it comes from Keras or TensorFlow")
@@ -485,6 +521,37 @@ class Rewriter:
                 kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
                 return [node.with_changes(names=kept)]
         return [node]
+
+    def _take_over(self, kept: Kept) -> None:
+        """What another module had and the output of this one must have itself."""
+        for name, why in kept.dropped.items():
+            self.dropped_names.setdefault(name, why)
+        self.replaced.update(kept.classes)
+        for name, text in kept.constants.items():
+            if name in self.ev.scan.names:
+                self.imported.append(cst.parse_statement(f"{name} = {text}\n"))
+        for name, node in kept.functions.items():
+            assert self.functions is not None
+            text = self.functions.texts[id(node)].replace(f"def {node.name.value}(", f"def {name}(", 1)
+            self.imported.append(Verbatim(f"{text.strip()}\n"))
+        for name, model in kept.models.items():
+            code = self.models.get(id(model))
+            if code is None:
+                self.dropped_names.setdefault(name, "the model could not be translated")
+                continue
+            self._known_here(code)
+            text = code.construct(True)
+            self._reachable(text)
+            if code.class_name not in self.written:
+                self.written.add(code.class_name)
+                self.imported.append(Verbatim(f"{code.code.strip()}\n"))
+            self.imported.append(cst.parse_statement(f"{name} = {self._on_device(text)}\n"))
+
+    def _on_device(self, text: str) -> str:
+        if not self.needs_device():
+            return text
+        self.placed = True
+        return f"{text}.to(device)"
 
     # -- nothing of Keras may be left -------------------------------------------------------------------------------
     def _note_dropped(self, node: Statement, why: str) -> None:

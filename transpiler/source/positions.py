@@ -70,6 +70,9 @@ class Positions:
         found = self._inner.get(node) or self._whole.get(node)
         return None if found is None else CodeRange(self._position(found[0]), self._position(found[1]))
 
+    def __contains__(self, node: cst.CSTNode) -> bool:
+        return node in self._whole
+
     def text(self, node: cst.CSTNode) -> str | None:
         """The text of ``node`` with its whitespace and its parentheses; None if it is not of the module."""
         found = self._whole.get(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from transpiler.diagnostics import Refusal
 
 MAX_STEPS = 400_000  # expressions and statements interpreted in all
-MAX_LOOP_STEPS = 40_000  # within one loop that builds nothing
+MAX_LOOP_STEPS = 8_000  # within one loop that builds nothing
 MAX_BUILDING_TURNS = 10_000  # of one loop that builds, where its length is known
 MAX_OPEN_TURNS = 1_000  # of a `while` that builds
 MAX_DEPTH = 60  # nested calls of the program's functions

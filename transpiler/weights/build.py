@@ -9,9 +9,9 @@ from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Layer, Model, Node, walk_tensors
-from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import Module, TorchModel, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LAYERS, WeightSpec
+from transpiler.weights.sizes import plain_size
 from transpiler.weights.spec import LayerEntry, ModelWeights, Place, Source, StateEntry, Variable, sublayer_rank
 
 _COUNTED = re.compile(r"nn\.(Lazy|Sync)?BatchNorm(\dd)?$")  # modules that count the batches they have seen
@@ -175,7 +175,7 @@ def _wrapped(layer: Layer) -> Iterator[tuple[str, Layer | Model]]:
 
 def _variable(spec: WeightSpec, path: tuple[str, ...] | None) -> Variable:
     *own, name = spec.name.split("/")
-    shape = tuple(None if size is None else _plain(size) for size in spec.shape)
+    shape = tuple(None if size is None else plain_size(size) for size in spec.shape)
     return Variable(name, shape, spec.trainable, tuple(own) if path is None else path)
 
 
@@ -194,13 +194,4 @@ def _resolve(specs: tuple[WeightSpec, ...], refs: list[tuple[str, ...]]) -> dict
 
 
 def _plain_ops(ops: tuple[WeightOp, ...]) -> tuple[WeightOp, ...]:
-    return tuple(WeightOp(op.kind, _plain(op.args)) for op in ops)
-
-
-def _plain(value: Any) -> Any:
-    """Sizes as numbers; None where only the running program knows them."""
-    if isinstance(value, Expr):
-        return value.value
-    if isinstance(value, (tuple, list)):
-        return tuple(_plain(item) for item in value)
-    return value
+    return tuple(WeightOp(op.kind, plain_size(op.args)) for op in ops)

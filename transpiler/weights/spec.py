@@ -21,11 +21,12 @@ Place = tuple[int | str, ...]  # the way to a layer: indices into `layers`, attr
 class Variable:
     """One variable of a Keras layer. ``path`` leads into sublayers (``("forward_layer", "cell")``).
 
-    A dimension is None where only the running program knows it; the shape is None where no rule states it.
+    A dimension is an :class:`~transpiler.weights.sizes.OpenSize` or None where only the running program knows it; the
+    shape is None where no rule states it.
     """
 
     name: str
-    shape: tuple[int | None, ...] | None
+    shape: tuple[Any, ...] | None
     trainable: bool = True
     path: tuple[str, ...] = ()
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
 from transpiler.result import ModelSummary, Result
 
+if TYPE_CHECKING:
+    from transpiler.source.pieces import Piece
+
 
 def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
     """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
     from transpiler.source.collector import collector_paused
-    from transpiler.source.format import format_code
+    from transpiler.source.format import format_pieces
 
     with collector_paused():  # but not for black, which leaves much garbage
-        text, found, models, _ = _translate(source, filename, options or Options())
-    return Result(format_code(text), _ordered(found), models)
+        pieces, found, models, _ = _translate(source, filename, options or Options())
+    return Result(format_pieces(pieces), _ordered(found), models)
 
 
 def run_notebook(source: str, filename: str, options: Options | None = None) -> Result:
@@ -30,9 +34,10 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
     program = join(notebook)
     try:
         with collector_paused():
-            text, found, models, lost = _translate(program.text, filename, options or Options(), program.place)
+            pieces, found, models, lost = _translate(program.text, filename, options or Options(), program.place)
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
+    text = "".join(piece.text for piece in pieces)
     code = notebook.with_sources(program.sources(text, lost))
     told = [*program.diagnostics, *map(program.located, found), *program.silenced(text, lost)]
     return Result(code, _ordered(told), models)
@@ -40,8 +45,8 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
 
 def _translate(
     source: str, filename: str, options: Options, place: Callable[[int], str] = "line {}".format
-) -> tuple[str, list[Diagnostic], tuple[ModelSummary, ...], list[int]]:
-    """The text of the output, not yet formatted, what was found, the models, the lines that went with a refusal."""
+) -> tuple[list[Piece], list[Diagnostic], tuple[ModelSummary, ...], list[int]]:
+    """The pieces of the output, not yet formatted, what was found, the models, the lines that went with a refusal."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models
@@ -51,8 +56,8 @@ def _translate(
     module = parse_module(source, filename)
     evaluation = evaluate(module, positions_of(module, place), options.entry)
     translated = translate_models(evaluation, filename, options)
-    text = assemble(evaluation, translated, filename)
-    return text, evaluation.diagnostics, translated.summaries(), evaluation.lost_lines()
+    pieces = assemble(evaluation, translated, filename)
+    return pieces, evaluation.diagnostics, translated.summaries(), evaluation.lost_lines()
 
 
 def _ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

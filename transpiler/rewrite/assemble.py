@@ -147,7 +147,7 @@ def _bound(line: str) -> list[str]:
 
 
 def _used(line: str, text: str) -> bool:
-    return any(re.search(rf"\b{re.escape(name)}\b", text) for name in _bound(line))
+    return any(name in text and re.search(rf"\b{re.escape(name)}\b", text) for name in _bound(line))
 
 
 def merge_imports(lines: set[str], existing: str) -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transpiler.evaluate import Evaluator, Modules
     from transpiler.rewrite.models import Translation
     from transpiler.rewrite.neighbours import Neighbours
+    from transpiler.source.pieces import Piece
     from transpiler.source.positions import Positions
     from transpiler.source.project import Project
 
@@ -49,10 +50,10 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
         with collector_paused():
             module = parse_module(program.text, filename)
             positions = positions_of(module, program.place)
-            evaluation, translation, text = _translate(module, positions, filename, options or Options())
+            evaluation, translation, pieces = _translate(module, positions, filename, options or Options())
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
-    lost = evaluation.lost_lines()
+    text, lost = "".join(piece.text for piece in pieces), evaluation.lost_lines()
     code = notebook.with_sources(program.sources(text, lost))
     told = [*program.diagnostics, *map(program.located, evaluation.diagnostics), *program.silenced(text, lost)]
     return Result(code, _ordered(told), translation.summaries())
@@ -67,7 +68,7 @@ def translate(
 ) -> Translated:
     """Translate one file, with the modules of its project; ``neighbours`` are those translated along."""
     from transpiler.source.collector import collector_paused
-    from transpiler.source.format import format_code
+    from transpiler.source.format import format_pieces
     from transpiler.source.positions import positions_of
     from transpiler.source.read import parse_module
 
@@ -78,9 +79,9 @@ def translate(
         else:
             module = parse_module(source, filename)
             positions = positions_of(module)
-        evaluation, translation, text = _translate(module, positions, filename, options, modules, neighbours)
+        evaluation, translation, pieces = _translate(module, positions, filename, options, modules, neighbours)
     read = project.read_files if (project := evaluation.modules.project) is not None else ()
-    result = Result(format_code(text), _ordered(_own(evaluation, neighbours)), translation.summaries(), read)
+    result = Result(format_pieces(pieces), _ordered(_own(evaluation, neighbours)), translation.summaries(), read)
     return Translated(result, evaluation, translation)
 
 
@@ -91,8 +92,8 @@ def _translate(
     options: Options,
     modules: Modules | None = None,
     neighbours: Neighbours | None = None,
-) -> tuple[Evaluator, Translation, str]:
-    """The evaluated program, its models, and the text of the output, not yet formatted."""
+) -> tuple[Evaluator, Translation, list[Piece]]:
+    """The evaluated program, its models, and the pieces of the output, not yet formatted."""
     from transpiler.evaluate import evaluate
     from transpiler.rewrite.assemble import assemble
     from transpiler.rewrite.models import translate_models

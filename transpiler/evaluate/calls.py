@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -137,13 +138,18 @@ def _forget_name(function: Function, name: str) -> None:
 def call_expr(ev: Evaluator, node: cst.Call) -> Expr:
     """An expression that names the result of a call by its source text."""
     text = ev.source(node)
-    base = "".join(c if c.isalnum() else "_" for c in text.replace("len(", "num_")).strip("_").lower()
-    name = "_".join(part for part in base.split("_") if part)[:40]
-    name = name if name.isidentifier() else "size"
+    name = _size_name(text)
     if not _repeatable(ev, node):
         ev.single_calls[name] = count = ev.single_calls.get(name, 0) + 1
         name = name if count == 1 else f"{name}_{count}"
     return Expr.of_leaf(Leaf(name, "local", text))
+
+
+@lru_cache(maxsize=1024)  # a loop asks for the same in each turn
+def _size_name(text: str) -> str:
+    base = "".join(c if c.isalnum() else "_" for c in text.replace("len(", "num_")).strip("_").lower()
+    name = "_".join(part for part in base.split("_") if part)[:40]
+    return name if name.isidentifier() else "size"
 
 
 def _repeatable(ev: Evaluator, node: cst.Call) -> bool:

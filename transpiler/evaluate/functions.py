@@ -109,7 +109,7 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     scope.function = function.node
     bind_parameters(ev, function, scope, args, kwargs, node)
     function.calls += 1
-    if isinstance(function.node, cst.FunctionDef) and _is_generator(function.node):
+    if isinstance(function.node, cst.FunctionDef) and _is_generator(function, function.node):
         return Generator(function, scope)
     outer, ev.scope = ev.scope, scope
     ev.functions.append(function)
@@ -170,8 +170,10 @@ def _one_of(function: Function, result: Any, others: list[Any]) -> Any:
     return Opaque(f"what `{function.name}` returns depends on a condition known only at run time")
 
 
-def _is_generator(node: cst.FunctionDef) -> bool:
-    return any(isinstance(part, cst.Yield) for part in walk(node.body, closed=(cst.FunctionDef, cst.Lambda)))
+def _is_generator(function: Function, node: cst.FunctionDef) -> bool:
+    if function.generator is None:
+        function.generator = any(type(part) is cst.Yield for part in walk(node.body, (cst.FunctionDef, cst.Lambda)))
+    return function.generator
 
 
 def generate(ev: Evaluator, generator: Generator) -> list[Any] | None:

@@ -72,6 +72,7 @@ class Function:
     defaults: dict[str, Any] = field(default_factory=dict)
     calls: int = 0
     builder: bool | None = None  # whether it looks as if it built a model; found when asked
+    generator: bool | None = None  # whether it yields; found when asked
     decorator: str | None = None  # one that is not known: it may change what calls return
     owner: ClassValue | None = None  # the class in whose body it stands
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import accumulate
 
 import libcst as cst
@@ -37,17 +36,33 @@ class _Recorder(CodegenState):
     def after_codegen(self, node: cst.CSTNode) -> None:
         self.whole[node] = (self._starts.pop(), len(self.tokens))
 
-    @contextmanager
-    def record_syntactic_position(
+    def record_syntactic_position(  # type: ignore[override]  # no generator, which would take longer
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
-    ) -> Iterator[None]:
-        start = len(self.tokens)
-        yield
-        start = start if start_node is None else self._of(start_node)[0]
-        self.inner[node] = (start, len(self.tokens) if end_node is None else self._of(end_node)[1])
+    ) -> _Inner:
+        return _Inner(self, node, start_node, end_node)
 
-    def _of(self, node: cst.CSTNode) -> _Range:
+    def of(self, node: cst.CSTNode) -> _Range:
         return self.inner.get(node) or self.whole[node]
+
+
+class _Inner:
+    """Within: the tokens of a node without what means nothing."""
+
+    __slots__ = ("_end", "_first", "_node", "_recorder", "_start")
+
+    def __init__(
+        self, recorder: _Recorder, node: cst.CSTNode, start: cst.CSTNode | None, end: cst.CSTNode | None
+    ) -> None:
+        self._recorder, self._node, self._start, self._end = recorder, node, start, end
+
+    def __enter__(self) -> None:
+        self._first = len(self._recorder.tokens)
+
+    def __exit__(self, *_: object) -> None:
+        recorder = self._recorder
+        first = self._first if self._start is None else recorder.of(self._start)[0]
+        last = len(recorder.tokens) if self._end is None else recorder.of(self._end)[1]
+        recorder.inner[self._node] = (first, last)
 
 
 class Positions:

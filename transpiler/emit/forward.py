@@ -34,8 +34,7 @@ def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | 
     names = namer.run()
     body: list[str] = []
     for index, line in enumerate(lines):
-        if graph.model.source.kind != "sequential":
-            body += [comment_text(comment) for comment in line.comments]
+        body += [comment_text(comment) for comment in line.comments]
         body.append(_statement(line, names, namer, index))
     params = [(names[id(value)], "Tensor") for value in graph.inputs]
     return Forward(params, annotation(graph), body, names)

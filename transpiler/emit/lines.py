@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -105,15 +105,13 @@ class Line:
         return len(self.outputs) == 1 and not self.unpack
 
 
-def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str]) -> list[Line]:
-    """Make the statements, nested, ending with the return statement."""
+def build_lines(
+    graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str], noted: Container[int] = ()
+) -> list[Line]:
+    """Make the statements, nested, ending with the return statement; the comments of the calls ``noted`` left out."""
     lines: list[Line] = []
-    comments: tuple[str, ...] = ()
     for step in steps:
-        line = _line(step, callee)
-        own, line.comments = line.comments, () if line.comments == comments else line.comments
-        comments = own
-        lines.append(line)
+        lines.append(_line(step, callee, noted))
         while _nest(graph, lines):
             pass
     lines.append(_return_line(graph))
@@ -122,18 +120,20 @@ def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run]
     return lines
 
 
-def _line(step: Step, callee: Callable[[Module | Run], str]) -> Line:
+def _line(step: Step, callee: Callable[[Module | Run], str], noted: Container[int]) -> Line:
+    first = step.calls[0] if isinstance(step, Run) else step
+    comments = () if id(first) in noted else first.origin.comments
     if isinstance(step, Run):
-        first, last = step.calls[0].origin, step.calls[-1].origin
-        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN, "", first.comments, last.span)
+        span = step.calls[-1].origin.span
+        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN, "", comments, span)
     kind = call_kind(step)
     if isinstance(step.target, Module):
         arguments = step.arguments or ", ".join(f"{{{i}}}" for i in range(len(step.inputs)))
         tree = Tree(f"{callee(step.target)}({arguments})", step.inputs)
         unpack = _unpacking(step, tree)
-        return Line(tree, step.outputs, kind, unpack, step.origin.comments, step.origin.span)
+        return Line(tree, step.outputs, kind, unpack, comments, step.origin.span)
     tree = Tree(step.target, step.inputs, step.operator)
-    return Line(tree, step.outputs, kind, step.unpack, step.origin.comments, step.origin.span)
+    return Line(tree, step.outputs, kind, step.unpack, comments, step.origin.span)
 
 
 def _unpacking(step: Call, tree: Tree) -> str:
@@ -186,7 +186,7 @@ def _nest(graph: Graph, lines: list[Line]) -> bool:
     value = inner.outputs[0]
     parts = tuple(inner.tree if part is value else part for part in outer.tree.parts)
     outer.tree = Tree(outer.tree.template, parts, outer.tree.operator, inner.tree.size + outer.tree.size)
-    outer.comments = (*inner.comments, *(c for c in outer.comments if c not in inner.comments))
+    outer.comments = (*inner.comments, *outer.comments)
     del lines[-2]
     return True
 

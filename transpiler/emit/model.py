@@ -114,7 +114,7 @@ class _Renderer:
         modules = self.graph.modules()
         own = [m for m in modules if id(m) not in self.parameters.injected]
         init = plan_init(own, layout) if self.options.keras_init else InitPlan()
-        forward = render_forward(self.graph, build_lines(self.graph, layout.steps, layout.callee), self._input_names())
+        forward = render_forward(self.graph, build_lines(self.graph, layout.steps, layout.callee, layout.noted), self._input_names())
         penalties = penalty_lines(modules, layout)
         code = environment().get_template("module.py.jinja").render(
             name=self.class_name,

@@ -35,7 +35,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a node came from. Never part of a node's equality."""
+    """Where a node came from, and the comments for it in the output. Never part of a node's equality."""
 
     span: Span
     frames: tuple[Frame, ...] = ()

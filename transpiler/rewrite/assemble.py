@@ -41,7 +41,7 @@ _DEVICE = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     """The text of the output, not yet formatted."""
     emitter = translation.emitter
-    functions = TensorFunctions(ev)
+    functions = TensorFunctions(ev, translation.comments)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(
         ev,
@@ -50,6 +50,7 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
         lambda: on_device,
         emitter.helper_names,
         Freezing(ev, translation, emitter.helpers_used.use),
+        translation.comments,
         functions=functions,
     )
     statements, place = rewriter.module()

@@ -17,6 +17,7 @@ from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
 from transpiler.result import ModelSummary
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import Dispositions
 from transpiler.rewrite.program import ModelCode
 from transpiler.rules.lowering import LowerOptions, lower, walk_values
@@ -68,6 +69,7 @@ class Translation:
     """All models of a program, and what their classes need in the file."""
 
     emitter: TrainingEmitter
+    comments: Comments
     models: dict[int, TranslatedModel] = field(default_factory=dict)
 
     def codes(self) -> dict[int, ModelCode]:
@@ -111,7 +113,7 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
         return inputs, [value.layout == FIRST for value in walk_values(torch_model.outputs)]
 
     emitter = TrainingEmitter(ev.program, options, layouts)
-    translation = Translation(emitter)
+    translation = Translation(emitter, Comments(ev))
     trains = any(action.symbol in _TRAINING for action in ev.program.actions)
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
@@ -181,14 +183,24 @@ def _render(
     wanted = class_name_for(model, filename)
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
     emit = EmitOptions(instances=instances)
-    rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
+    notes = translation.comments
+
+    def render(name: str) -> RenderedModel:
+        return render_model(torch_model, name, submodels=submodels, options=emit)
+
+    given = notes.attach(torch_model)
+    rendered = render(wanted)
     for found in translation.models.values():
         if _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
             return
     name = _free(wanted, taken | ev.program.names)
-    if name != wanted:
-        rendered = render_model(torch_model, name, submodels=submodels, options=emit)
+    if given & notes.done:
+        given = notes.attach(torch_model, taken=notes.done)
+        rendered = render(name)
+    elif name != wanted:
+        rendered = render(name)
+    notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
 
 

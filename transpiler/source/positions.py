@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import accumulate
 
 import libcst as cst
@@ -18,6 +19,15 @@ from libcst.metadata import CodePosition, CodeRange
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _Range = tuple[int, int]  # of tokens
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A comment; ``alone`` on its line, or behind code."""
+
+    line: int
+    text: str
+    alone: bool
 
 
 class _Recorder(CodegenState):
@@ -74,6 +84,16 @@ class Positions:
         """The text of ``node`` with its whitespace and its parentheses; None if it is not of the module."""
         found = self._whole.get(node)
         return None if found is None else self.code[self._offset(found[0]) : self._offset(found[1])]
+
+    def comments(self) -> list[Remark]:
+        """All comments of the module in order."""
+        found: list[Remark] = []
+        for node, (token, _) in self._whole.items():
+            if isinstance(node, cst.Comment):
+                place = self._position(token)
+                before = self.code[self._lines[place.line - 1] : self._offset(token)]
+                found.append(Remark(place.line, node.value, alone=not before.strip()))
+        return sorted(found, key=lambda remark: remark.line)
 
     def _offset(self, token: int) -> int:
         return self._offsets[min(token, len(self._offsets) - 1)]

@@ -26,6 +26,16 @@ class Forward:
     returns: str
     body: list[str]
     names: dict[int, str] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)  # behind the parameters
+
+    @property
+    def signature(self) -> str:
+        """The parameters after ``self``, those with a comment on lines of their own."""
+        texts = [f"{name}: {kind}" for name, kind in self.params]
+        if not any(self.comments):
+            return ", ".join(texts)
+        lines = [f"{text},  {comment_text(comment)}" for text, comment in zip(texts, self.comments, strict=True)]
+        return "\n" + "".join(f"        {line.rstrip('# ')}\n" for line in lines) + "    "
 
 
 def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | None]) -> Forward:
@@ -37,7 +47,7 @@ def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | 
         body += [comment_text(comment) for comment in line.comments]
         body.append(_statement(line, names, namer, index))
     params = [(names[id(value)], "Tensor") for value in graph.inputs]
-    return Forward(params, annotation(graph), body, names)
+    return Forward(params, annotation(graph), body, names, [value.comment for value in graph.inputs])
 
 
 def comment_text(text: str) -> str:

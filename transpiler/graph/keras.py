@@ -102,6 +102,7 @@ class Tensor:
     hint: str | None = None
     name: str | None = None  # of an Input: the `name=` it was given
     mask: Tensor | None = None  # the implicit Keras mask (bool, (N, T)) that travels with it
+    origin: Origin | None = None  # of an Input
 
     @property
     def shape(self) -> Shape:

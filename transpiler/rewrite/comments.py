@@ -10,6 +10,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.evaluate.core import Evaluator
+from transpiler.graph.keras import Span
 from transpiler.graph.torch import Call, Module, TorchModel
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions
 from transpiler.source.positions import Remark
@@ -57,10 +58,7 @@ class Comments:
     def _walk(self, body: Sequence[Any], *, gone: bool) -> Iterator[_Statement]:
         """All statements in the order of the source, those inside others after them."""
         spans = [self.ev.span(node) for node in body]
-        ends = [span.end_line for span in spans]
-        for at in reversed(range(len(body) - 1)):
-            if not getattr(body[at + 1], "leading_lines", ()):
-                ends[at] = ends[at + 1]
+        ends = self._paragraphs(body, spans)
         for node, span, end in zip(body, spans, ends, strict=True):
             mine = gone or self._goes(node)
             yield _Statement(node, span.line, span.end_line, end, mine, not mine and self._creates(node))
@@ -68,6 +66,18 @@ class Comments:
                 yield from self._walk(block, gone=mine)
             if isinstance(node, cst.If):
                 self._note_idle(node)
+
+    def _paragraphs(self, body: Sequence[Any], spans: list[Span]) -> list[int]:
+        """The last line of the paragraph that goes on after each statement; not of one that makes a model."""
+        ends = [span.end_line for span in spans]
+        for at in reversed(range(len(body) - 1)):
+            if not getattr(body[at + 1], "leading_lines", ()):
+                ends[at] = ends[at + 1]
+        makes = [span.end_line for node, span in zip(body, spans, strict=True) if self._creates(node)]
+        return [
+            span.end_line if any(span.end_line < line <= end for line in makes) else end
+            for span, end in zip(spans, ends, strict=True)
+        ]
 
     def _goes(self, node: Any) -> bool:
         if isinstance(node, cst.FunctionDef):
@@ -94,17 +104,27 @@ class Comments:
         """Find the line that a comment stands in, or the statement that it stands above."""
         line = note.remark.line
         at = bisect_right(self._statements, line, key=lambda s: s.first)
-        around = next((s for s in reversed(self._statements[:at]) if not isinstance(s.node, _BLOCKS)), None)
-        if around is not None and line <= around.last:
-            note.inside = not note.remark.alone
-            note.free = around.gone or around.renewed and line < around.last
-            note.lines = [(line, line), (line, around.last), (line, around.paragraph)]
+        around = next((s for s in reversed(self._statements[:at]) if line <= s.last), None)
+        if around is not None and (not isinstance(around.node, _BLOCKS) or not note.remark.alone):
+            self._look_inside(note, around)
             return
         below = self._statements[at] if at < len(self._statements) else None
         if below is None or line < below.first - len(getattr(below.node, "leading_lines", ())):
             return
         note.free = below.gone and not isinstance(below.node, cst.FunctionDef)
         note.lines = [(below.first, below.last), (below.first, below.paragraph)]
+
+    @staticmethod
+    def _look_inside(note: _Note, around: _Statement) -> None:
+        """Note what a comment inside a simple statement, or behind the head of a compound one, may be for."""
+        line = note.remark.line
+        if isinstance(around.node, _BLOCKS):
+            note.free = around.gone and not isinstance(around.node, cst.FunctionDef)
+            note.lines = [(line, around.last)]
+            return
+        note.inside = not note.remark.alone
+        note.free = around.gone or around.renewed and line < around.last
+        note.lines = [(line, line), (line, around.last), (line, around.paragraph)]
 
     # -- the steps of the models --------------------------------------------------------------------------------------
     def attach(self, model: TorchModel, taken: Iterable[int] = (), within: cst.CSTNode | None = None) -> set[int]:
@@ -119,9 +139,22 @@ class Comments:
             if call is not None:
                 found.setdefault(call, []).append(note.remark.text)
                 given.add(note.remark.line)
-        for at, call in enumerate(model.calls):
-            call.origin = replace(call.origin, comments=tuple(found.get(at, ())))
+        given |= self._attach_inputs(model, given | set(taken))
+        for at, step in enumerate(model.calls):
+            step.origin = replace(step.origin, comments=tuple(found.get(at, ())))
         return given
+
+    def _attach_inputs(self, model: TorchModel, taken: set[int]) -> set[int]:
+        """Give the inputs of a functional model the comments that stand behind them."""
+        behind = {
+            n.remark.line: n.remark.text for n in self.notes if n.free and n.inside and n.remark.line not in taken
+        }
+        found: set[int] = set()
+        for value, tensor in zip(model.inputs, model.source.input_tensors(), strict=True):
+            line = tensor.origin.span.end_line if tensor.origin is not None else 0
+            value.comment = behind.get(line, "")
+            found |= {line} & behind.keys()
+        return found
 
     def _is_in(self, note: _Note, node: cst.CSTNode) -> bool:
         span = self.ev.span(node)
@@ -152,9 +185,8 @@ class Comments:
         """The comments in a statement and above it."""
         if not self.notes:
             return []
-        span = self.ev.span(node)
-        above = sum(1 for line in getattr(node, "leading_lines", ()))
-        return [note for note in self.notes if span.line - above <= note.remark.line <= span.end_line]
+        lines = self.ev.positions.lines(node)
+        return [note for note in self.notes if note.remark.line in lines]
 
 
 def _blocks(node: Any) -> Iterator[Sequence[Any]]:
@@ -184,7 +216,9 @@ class _Places:
             if isinstance(call.target, Module) and call.target.layer is not None:
                 spans.append(call.target.layer.origin.span)
             for span in spans:
-                self.starts.setdefault(span.line, at)
+                known = calls[self.starts.setdefault(span.line, at)]
+                if isinstance(known.target, str) and isinstance(call.target, Module) and known.layer is call.layer:
+                    self.starts[span.line] = at  # not what only prepares the layer's input
                 if span.line < span.end_line:
                     self.spans.append((span.line, span.end_line, at))
 

@@ -85,6 +85,11 @@ class Positions:
         found = self._whole.get(node)
         return None if found is None else self.code[self._offset(found[0]) : self._offset(found[1])]
 
+    def lines(self, node: cst.CSTNode) -> range:
+        """The lines of a statement with the comments above it and those at the end of its block."""
+        first, last = map(self._position, self._whole[node])
+        return range(first.line, last.line + (last.column > 0))
+
     def comments(self) -> list[Remark]:
         """All comments of the module in order."""
         found: list[Remark] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from transpiler.emit.graph import RNN, Graph
+from transpiler.emit.graph import PERMUTE, RNN, Graph
 from transpiler.emit.lines import RETURN, Line, is_generic
 from transpiler.emit.names import FILE_NAMES, Namer, numbered, variable
 from transpiler.graph.torch import Value
@@ -138,9 +138,16 @@ class _ValueNamer:
                     name = _RNN_RESULTS.get(index)
                 if name is None and value.spec.dtype == "bool":
                     name = "mask"
-                name = name or inherited.get(id(value))
+                name = name or self._of_its_source(line, wishes) or inherited.get(id(value))
                 wishes[id(value)] = self._clean(name or "x")
         return wishes
+
+    def _of_its_source(self, line: Line, wishes: dict[int, str]) -> str | None:
+        """The telling name of the value that a line only turns round."""
+        values = list(line.tree.reads())
+        if line.kind != PERMUTE or len(values) != 1 or self.born[id(values[0])] < 0:
+            return None
+        return None if is_generic(wishes[id(values[0])]) else wishes[id(values[0])]
 
     def _clean(self, name: str) -> str:
         cleaned = variable(name.rpartition(".")[2])
@@ -161,6 +168,7 @@ class _ValueNamer:
     def _rename_long_lived(self, wishes: dict[int, str]) -> None:
         """Give a value that outlives a later one of the same name a name of its own: ``residual``, ``skip1``."""
         skips: list[Value] = []
+        branches: dict[int, Value] = {}
         for value in self.order:
             if not self.is_read(value) or not self._outlives(value, wishes):
                 continue
@@ -170,10 +178,35 @@ class _ValueNamer:
             elif self._is_added(value):
                 wishes[id(value)] = "residual"
             elif is_generic(wishes[id(value)]):
-                skips.append(value)
-        overlap = any(self.last[id(a)] > self.born[id(b)] for a, b in pairwise(skips))
-        for number, value in enumerate(skips, 1):
-            wishes[id(value)] = f"skip{number}" if overlap else "skip"
+                if self._meets_its_own(value):
+                    skips.append(value)
+                else:
+                    branches |= {id(v): v for v in self._siblings(value, wishes)}
+        self._number(skips, "skip", wishes)
+        self._number([value for value in self.order if id(value) in branches], "branch", wishes)
+
+    def _number(self, values: list[Value], name: str, wishes: dict[int, str]) -> None:
+        """Name values ``skip``, or ``skip1`` and so on where several are needed at a time."""
+        overlap = any(self.last[id(a)] > self.born[id(b)] for a, b in pairwise(values))
+        for number, value in enumerate(values, 1):
+            wishes[id(value)] = f"{name}{number}" if overlap else name
+
+    def _meets_its_own(self, value: Value) -> bool:
+        """Whether a value comes together with what was made of it, as a skip connection does."""
+        made = {id(value)}
+        for line in self.lines[self.born[id(value)] + 1 : self.last[id(value)] + 1]:
+            read = {id(v) for v in line.tree.reads()} & made
+            if id(value) in read and len(read) > 1:
+                return True
+            if read:
+                made |= {id(v) for v in line.outputs}
+        return False
+
+    def _siblings(self, value: Value, wishes: dict[int, str]) -> list[Value]:
+        """The values of the same name that are read together with a value, and itself."""
+        name = wishes[id(value)]
+        together = self.lines[self.last[id(value)]].tree.reads()
+        return [v for v in together if self.born[id(v)] >= 0 and (v is value or wishes[id(v)] == name)]
 
     def _outlives(self, value: Value, wishes: dict[int, str]) -> bool:
         start, end, name = self.born[id(value)], self.last[id(value)], wishes[id(value)]

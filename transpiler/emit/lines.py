@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +17,9 @@ from transpiler.graph.torch import Call, Module, Value
 Part = Union[Value, "Tree"]
 RUN = "run"
 RETURN = "return"
-_DEEPEST = 4
+_DEEPEST, _DEEPEST_WRITTEN = 4, 8  # steps in one expression: of ours, and as the source has it
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
-_BINARY = re.compile(r"(?:\{\d+\}|[\w.]+) ([-+*/]) (?:\{\d+\}|[\w.]+)")
 _SLOT = re.compile(r"\{(\d+)\}")
 GENERIC = frozenset(
     """
@@ -67,25 +67,16 @@ class Tree:
             if not isinstance(part, Tree):
                 return names[id(part)]
             inner = part.text(names)
-            bare = not part.operator or _enclosed(self.template, match) or _binds(part.template, self.template, match)
-            return inner if bare else f"({inner})"
+            return f"({inner})" if part.operator and _needs_brackets(inner, self.template, match) else inner
 
         return _SLOT.sub(fill, self.template)
 
 
-def _binds(inner: str, outer: str, match: re.Match[str]) -> bool:
-    """Whether an operator inside another needs no brackets: ``a * b + c``, ``a + b + c``."""
-    first, second = _BINARY.fullmatch(inner), _BINARY.fullmatch(outer)
-    if first is None or second is None or second[1] not in "+-":
-        return False
-    return first[1] in "*/" or match.start() == 0
-
-
-def _enclosed(template: str, match: re.Match[str]) -> bool:
-    """Whether a slot stands alone between brackets or commas."""
-    before = template[: match.start()].rstrip()[-1:]
-    after = template[match.end() :].lstrip()[:1]
-    return before in ("", "(", ",", "[") and after in ("", ")", ",", "]")
+def _needs_brackets(inner: str, outer: str, slot: re.Match[str]) -> bool:
+    """Whether an operator inside an expression means something else without brackets."""
+    before, after = (_SLOT.sub("x", part) for part in (outer[: slot.start()], outer[slot.end() :]))
+    bare, bracketed = (ast.dump(ast.parse(f"{before}{text}{after}", mode="eval")) for text in (inner, f"({inner})"))
+    return bare != bracketed
 
 
 @dataclass(eq=False)
@@ -202,7 +193,8 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
         return False
     if outer.kind == RETURN:
         return True
-    if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
+    deepest = _DEEPEST_WRITTEN if _written_inside(inner, outer) else _DEEPEST
+    if inner.tree.size + outer.tree.size > deepest or not _fits_line(inner, outer):
         return False
     return _belongs(graph, inner, outer)
 
@@ -243,6 +235,8 @@ def _belongs(graph: Graph, inner: Line, outer: Line) -> bool:
         return True
     if inner.kind in (kinds.PERMUTE, kinds.PAD) or _LIGHT.match(inner.tree.template):
         return not outer.tree.operator
+    if outer.kind == kinds.FLATTEN:
+        return inner.kind == kinds.EMBEDDING
     if outer.kind == kinds.PERMUTE:
         return inner.kind in (kinds.CONV, kinds.POOL, kinds.UP, kinds.ACTIVATION, kinds.NORM, kinds.PERMUTE)
     if outer.tree.operator and len(outer.tree.parts) > 1:

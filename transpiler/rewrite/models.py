@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transpiler.diagnostics import Refusal, diagnostic
-from transpiler.emit.classnames import class_name_for
+from transpiler.emit.classnames import class_name_for, free_name
+from transpiler.emit.describe import model_summary
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
@@ -184,9 +185,10 @@ def _render(
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
     emit = EmitOptions(instances=instances)
     notes = translation.comments
+    summary = _builder_summary(ev, model)
 
     def render(name: str) -> RenderedModel:
-        return render_model(torch_model, name, submodels=submodels, options=emit)
+        return render_model(torch_model, name, docstring=summary, submodels=submodels, options=emit)
 
     given = notes.attach(torch_model)
     rendered = render(wanted)
@@ -194,7 +196,7 @@ def _render(
         if _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
             return
-    name = _free(wanted, taken | ev.program.names)
+    name = free_name(wanted, taken, ev.program.names)
     if given & notes.done:
         given = notes.attach(torch_model, taken=notes.done)
         rendered = render(name)
@@ -202,6 +204,17 @@ def _render(
         rendered = render(name)
     notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
+
+
+def _builder_summary(ev: Evaluator, model: Model) -> str:
+    """What the docstring of the builder that the class takes the place of says of the model."""
+    dispositions = Dispositions(ev.facts)
+    for creation in ev.creations_of(model):
+        node = creation.inside
+        if node is not None and dispositions.function(node) == "builder":
+            names = [param.name.value for param in (*node.params.params, *node.params.kwonly_params)]
+            return model_summary(node.get_docstring() or "", names)
+    return ""
 
 
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:
@@ -257,13 +270,6 @@ def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: li
 
 def _same_class(found: TranslatedModel, wanted: str, rendered: RenderedModel) -> bool:
     return found.rendered.code.replace(f"class {found.class_name}(", f"class {wanted}(", 1) == rendered.code
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, result = 2, name
-    while result in taken:
-        result, number = f"{name}{number}", number + 1
-    return result
 
 
 def _summary(found: TranslatedModel, translation: Translation) -> ModelSummary:

@@ -19,7 +19,8 @@ _VERBS = frozenset(
 _FILLERS = frozenset(
     """model models net nets network networks nn keras tf tensorflow the a an my our this simple basic base baseline
     example examples demo main train training test run script tutorial code file notebook untitled final full seq
-    sequential functional api instance obj best for with from using and of in on to by v py ipynb string stdin m
+    sequential functional api instance obj best chapter lesson lecture section part exercise week day homework
+    for with from using and of in on to by v py ipynb string stdin m
     """.split()
 )
 _WORDS = {

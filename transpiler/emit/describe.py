@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection
+from itertools import pairwise
 
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, class_kind
@@ -38,7 +39,7 @@ _LONGEST = 90
 
 
 def model_summary(docstring: str, names: Collection[str]) -> str:
-    """What a builder's docstring says of the model: its first sentence, if that is not about the parameters ``names``."""
+    """The first sentence of a builder's docstring, as one about the model; empty if it is about the parameters."""
     sentence = re.split(r"(?<=[.!?])\s|\n\s*\n", docstring.strip())[0]
     text = " ".join(sentence.split())
     text = re.sub(r"(?:,? and returns? (?:it|the model))?\.?$", "", _BUILDING.sub("", text))
@@ -68,16 +69,28 @@ def describe(graph: Graph, submodels: dict[int, str]) -> str:
 def _composition(graph: Graph, nested: list[str]) -> str:
     """A summary of a model whose weights are all in other models."""
     names = [f"``{name}``" for name in nested]
-    first = next(call for call in graph.calls if isinstance(call.target, Module) and call.target.subgraph)
-    if len(graph.inputs) > 1 and graph.module_calls[id(first.target)] == len(graph.inputs):
-        names[0] = f"{names[0]} on each input"
-    elif len(graph.inputs) > 1:
-        return f"{' and '.join(names)}."
+    calls = [call for call in graph.calls if isinstance(call.target, Module) and call.target.subgraph]
+    if len(graph.inputs) > 1 and graph.module_calls[id(calls[0].target)] == len(graph.inputs):
+        return f"{' followed by '.join([f'{names[0]} on each input', *names[1:]])}."
+    chained = all(set(after.inputs) <= set(before.outputs) for before, after in pairwise(calls))
+    if len(names) > 1 and (len(graph.inputs) > 1 or not chained):
+        return f"{_counted_names(nested)} side by side."
     last = graph.calls[-1].target
     function = re.match(r"(?:torch|F)\.(\w+)\(", last) if isinstance(last, str) else None
     if len(graph.calls) == 2 and function is not None:
         names.append(f"``{function[1]}``")
     return f"{' followed by '.join(names)}."
+
+
+def _counted_names(names: list[str]) -> str:
+    """``Left`` and ``Right``; three ``Member``."""
+    counts = Counter(names)
+    texts = [f"``{name}``" if count == 1 else f"{_number(count)} ``{name}``" for name, count in counts.items()]
+    return " and ".join(texts)[:1].upper() + " and ".join(texts)[1:]
+
+
+def _number(number: int) -> str:
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
 def _kind(module: Module) -> str:
@@ -88,5 +101,4 @@ def _kind(module: Module) -> str:
 
 
 def _counted(number: int, noun: str) -> str:
-    text = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-    return f"{text} {noun}{'' if number == 1 else 's'}"
+    return f"{_number(number)} {noun}{'' if number == 1 else 's'}"

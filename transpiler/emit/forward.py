@@ -178,10 +178,11 @@ class _ValueNamer:
             elif self._is_added(value):
                 wishes[id(value)] = "residual"
             elif is_generic(wishes[id(value)]):
-                if self._meets_its_own(value):
+                together = self._siblings(value, wishes)
+                if self._meets_its_own(value) or len(together) < 2:
                     skips.append(value)
                 else:
-                    branches |= {id(v): v for v in self._siblings(value, wishes)}
+                    branches |= {id(v): v for v in together}
         self._number(skips, "skip", wishes)
         self._number([value for value in self.order if id(value) in branches], "branch", wishes)
 
@@ -205,8 +206,12 @@ class _ValueNamer:
     def _siblings(self, value: Value, wishes: dict[int, str]) -> list[Value]:
         """The values of the same name that are read together with a value, and itself."""
         name = wishes[id(value)]
-        together = self.lines[self.last[id(value)]].tree.reads()
-        return [v for v in together if self.born[id(v)] >= 0 and (v is value or wishes[id(v)] == name)]
+        found: dict[int, Value] = {}
+        for line in self.lines[self.born[id(value)] + 1 : self.last[id(value)] + 1]:
+            together = {id(v): v for v in line.tree.reads() if self.born[id(v)] >= 0}
+            if id(value) in together:
+                found |= {key: v for key, v in together.items() if v is value or wishes[key] == name}
+        return list(found.values())
 
     def _outlives(self, value: Value, wishes: dict[int, str]) -> bool:
         start, end, name = self.born[id(value)], self.last[id(value)], wishes[id(value)]

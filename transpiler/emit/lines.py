@@ -21,6 +21,7 @@ _DEEPEST, _DEEPEST_WRITTEN = 4, 8  # steps in one expression: of ours, and as th
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
 _SLOT = re.compile(r"\{(\d+)\}")
+_CALLEE = re.compile(r"\bself\.[\w.\[\]]+")
 GENERIC = frozenset(
     """
     x y z h o out output outputs net network model inputs input inp layer layers tensor temp tmp res result prev current
@@ -50,6 +51,11 @@ class Tree:
                 yield from part.reads()
             else:
                 yield part
+
+    def callees(self) -> set[str]:
+        """The modules that it calls."""
+        inner = [part.callees() for part in self.parts if isinstance(part, Tree)]
+        return set(_CALLEE.findall(self.template)).union(*inner)
 
     def reader_of(self, value: Value) -> Tree | None:
         """The innermost expression that reads ``value`` itself."""
@@ -108,7 +114,25 @@ def build_lines(
     lines.append(_return_line(graph))
     if graph.single_output() is not None:
         _nest(graph, lines)
+    _shortcuts_first(graph, lines)
     return lines
+
+
+def _shortcuts_first(graph: Graph, lines: list[Line]) -> None:
+    """Put ``shortcut = self.conv(x)`` before the line that makes another ``x`` of it, so that this may be called so."""
+    for at, line in enumerate(lines):
+        read = {id(value): value for value in line.tree.reads()}
+        if not line.plain or len(read) != 1 or is_generic(graph.hint(line.outputs[0])):
+            continue
+        (value,) = read.values()
+        readers = [i for i, other in enumerate(lines) if any(v is value for v in other.tree.reads())]
+        if len(readers) != 2 or readers[1] != at or not lines[readers[0]].plain:
+            continue
+        between = set[str]().union(*(other.tree.callees() for other in lines[readers[0] : at]))
+        if line.tree.callees() & between:
+            continue  # a module that is called twice keeps the order of its calls
+        if is_generic(graph.hint(value)) and is_generic(graph.hint(lines[readers[0]].outputs[0])):
+            lines.insert(readers[0], lines.pop(at))
 
 
 def _line(step: Step, callee: Callable[[Module | Run], str], noted: Container[int]) -> Line:

@@ -179,3 +179,43 @@ model = build()
 """
     assert after(source, "no more")
     assert transpile(source, "program.py").code.endswith("# the end\n")
+
+
+def test_behind_statements_that_make_nothing() -> None:
+    source = f"""{HEAD}
+def build():
+    inputs = Input((4,))
+    kept = inputs  # set aside
+    x = layers.Dense(4, activation="relu")(inputs)
+    x = layers.add([x, kept])
+    kept = x  # for nothing
+    # the model
+    model = Model(inputs, x)
+    return model
+
+
+model = build()
+"""
+    assert after(source, "set aside").startswith("x = F.relu(")
+    assert after(source, "for nothing").startswith("return ")
+    assert after(source, "the model") == "class Program(nn.Module):"
+
+
+def test_what_waits_stands_above_a_compound_statement() -> None:
+    source = f"""{HEAD}
+import os
+
+
+def train(flag):
+    inputs = Input((4,))
+    # wherever it ends
+
+    if flag:
+        print(os.name)
+    model = Model(inputs, layers.Dense(1)(inputs))
+    return model, flag
+
+
+train(True)
+"""
+    assert after(source, "wherever it ends") == "if flag:"

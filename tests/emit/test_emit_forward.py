@@ -157,7 +157,7 @@ model = Model(inputs, layers.Flatten()(x))
 def test_a_shortcut_is_computed_before_the_block_that_it_goes_round() -> None:
     lines = [line.strip() for line in transpile(RESIDUAL, "r.py").code.splitlines()]
     start = next(at for at, line in enumerate(lines) if line.startswith("residual = "))
-    assert lines[start : start + 2] == ["residual = self.conv2(x)", "x = self.block(x)"]
+    assert lines[start : start + 2] == ["residual = self.residual(x)", "x = self.block(x)"]
 
 
 def test_a_module_that_is_called_twice_keeps_the_order_of_its_calls() -> None:

@@ -52,6 +52,8 @@ def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | 
 
 def comment_text(text: str) -> str:
     """A comment of the source as one line."""
+    if text.startswith("#") and len(text.splitlines()) == 1:
+        return text.rstrip()
     return f"# {' '.join(text.split()).lstrip('# ')}".rstrip()
 
 

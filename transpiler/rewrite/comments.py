@@ -20,12 +20,13 @@ _BLOCKS = (cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Funct
 
 @dataclass(eq=False)
 class _Statement:
-    """A statement: the lines that it takes, the last line of its paragraph, and what becomes of it."""
+    """A statement: the lines that it takes, the last line of its paragraph, its block's, and what becomes of it."""
 
     node: Any
     first: int
     last: int
     paragraph: int
+    block: tuple[int, int]
     gone: bool  # nothing of it is left
     renewed: bool  # something of ours stands in its place
 
@@ -37,6 +38,7 @@ class _Note:
     remark: Remark
     lines: list[tuple[int, int]] = field(default_factory=list)
     inside: bool = False  # behind or inside the code of the lines
+    block: tuple[int, int] | None = None  # the lines of what stands around, if it may be for that
     free: bool = False  # its code is not in the output as it was
 
 
@@ -61,7 +63,8 @@ class Comments:
         ends = self._paragraphs(body, spans)
         for node, span, end in zip(body, spans, ends, strict=True):
             mine = gone or self._goes(node)
-            yield _Statement(node, span.line, span.end_line, end, mine, not mine and self._creates(node))
+            made = not mine and self._creates(node)
+            yield _Statement(node, span.line, span.end_line, end, (spans[0].line, spans[-1].end_line), mine, made)
             for block in _blocks(node):
                 yield from self._walk(block, gone=mine)
             if isinstance(node, cst.If):
@@ -125,6 +128,7 @@ class Comments:
         note.inside = not note.remark.alone
         note.free = around.gone or around.renewed and line < around.last
         note.lines = [(line, line), (line, around.last), (line, around.paragraph)]
+        note.block = around.block if note.inside and around.gone else None
 
     # -- the steps of the models --------------------------------------------------------------------------------------
     def attach(self, model: TorchModel, taken: Iterable[int] = (), within: cst.CSTNode | None = None) -> set[int]:
@@ -140,6 +144,12 @@ class Comments:
                 found.setdefault(call, []).append(note.remark.text)
                 given.add(note.remark.line)
         given |= self._attach_inputs(model, given | set(taken))
+        for note in self.notes:
+            if note.block is not None and note.remark.line not in {*given, *taken}:
+                call = places.near(note.remark.line, *note.block)
+                if call is not None:
+                    found.setdefault(call, []).append(note.remark.text)
+                    given.add(note.remark.line)
         for at, step in enumerate(model.calls):
             step.origin = replace(step.origin, comments=tuple(found.get(at, ())))
         return given
@@ -221,6 +231,12 @@ class _Places:
                     self.starts[span.line] = at  # not what only prepares the layer's input
                 if span.line < span.end_line:
                     self.spans.append((span.line, span.end_line, at))
+
+    def near(self, line: int, first: int, last: int) -> int | None:
+        """The next step that code of a block made after a line, or else the one before."""
+        below = self.first(line, last, inside=False)
+        above = [self.starts[other] for other in range(first, line) if other in self.starts]
+        return max(above, default=None) if below is None else below
 
     def first(self, first: int, last: int, inside: bool) -> int | None:
         """The first step that code of these lines made; ``inside`` counts code that only reaches into them."""

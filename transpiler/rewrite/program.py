@@ -133,14 +133,16 @@ class Rewriter:
         return result
 
     def _statement(self, node: Statement, top: bool = False) -> list[Statement]:
+        waiting = self._take_comments()  # they stand above whatever comes, not inside
         result = self._rewritten(node)
         lost = self.notes.left(node, result)
-        if result and lost:
-            result[0] = result[0].with_changes(leading_lines=[*result[0].leading_lines, *lost])
-        elif lost:
+        if not result or top and self.classes:
+            self.comments = [*waiting, *self.comments]
+            waiting = []
+        if not result:
             self.comments += lost
-        if result and self.comments and not (top and self.classes):
-            result[0] = result[0].with_changes(leading_lines=[*self._take_comments(), *result[0].leading_lines])
+        elif waiting or lost:
+            result[0] = result[0].with_changes(leading_lines=[*waiting, *result[0].leading_lines, *lost])
         return result
 
     def _rewritten(self, node: Statement) -> list[Statement]:

@@ -15,7 +15,7 @@ from transpiler.graph.torch import Call, Module, TorchModel
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions
 from transpiler.source.positions import Remark
 
-_BLOCKS = (cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.FunctionDef, cst.ClassDef)
+_BLOCKS = (cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef, cst.ClassDef)
 
 
 @dataclass(eq=False)
@@ -85,7 +85,7 @@ class Comments:
     def _goes(self, node: Any) -> bool:
         if isinstance(node, cst.FunctionDef):
             return self._dispositions.function(node) != KEEP
-        if not isinstance(node, (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try)):
+        if not isinstance(node, (cst.SimpleStatementLine, *_BLOCKS[:-2])):
             return False
         return self._dispositions.statement(node) == DROP and not self._creates(node)
 
@@ -203,7 +203,7 @@ def _blocks(node: Any) -> Iterator[Sequence[Any]]:
     """The statement lists inside a compound statement."""
     if not isinstance(node, _BLOCKS):
         return
-    parts = [node, *getattr(node, "handlers", ()), getattr(node, "finalbody", None)]
+    parts = [node, *getattr(node, "handlers", ()), *getattr(node, "cases", ()), getattr(node, "finalbody", None)]
     for part in parts:
         suite = getattr(part, "body", None)
         if isinstance(suite, cst.IndentedBlock):

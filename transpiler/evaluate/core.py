@@ -66,7 +66,6 @@ class Facts:
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
-    described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 
 class FailedDependencyError(Exception):
@@ -166,11 +165,7 @@ class Evaluator:
 
     def origin(self, node: cst.CSTNode) -> Origin:
         """The origin of something built at ``node``."""
-        return Origin(self.span(node), self.frames, self._comments())
-
-    def _comments(self) -> tuple[str, ...]:
-        lines = getattr(self.statement, "leading_lines", ())
-        return tuple(line.comment.value for line in lines if line.comment is not None)
+        return Origin(self.span(node), self.frames)
 
     def report(self, error: Refusal, node: cst.CSTNode | None = None) -> Diagnostic:
         """Turn a refusal into a diagnostic at ``node`` (or the call being worked on)."""
@@ -276,7 +271,6 @@ class Evaluator:
     def count_node(self, made: Node) -> None:
         """Note a new node of a graph."""
         self.built += 1
-        self.facts.described.add(id(self.statement))
         self.node_order[id(made)] = len(self.node_order)
         if not isinstance(made.target, str):
             self.calls_of.setdefault(id(made.target), []).append(made)

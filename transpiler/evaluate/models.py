@@ -44,7 +44,7 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     text = (
         dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
     )
-    tensor = Tensor(TensorSpec(shape, text))
+    tensor = Tensor(TensorSpec(shape, text), origin=ev.origin(node))
     if given.get("name") is not None:
         tensor.name = str(require_known(given["name"], "`name`"))
     ev.built += 1

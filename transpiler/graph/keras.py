@@ -39,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a node came from. Never part of a node's equality."""
+    """Where a node came from, and the comments for it in the output. Never part of a node's equality."""
 
     span: Span
     frames: tuple[Frame, ...] = ()
@@ -106,6 +106,7 @@ class Tensor:
     hint: str | None = None
     name: str | None = None  # of an Input: the `name=` it was given
     mask: Tensor | None = None  # the implicit Keras mask (bool, (N, T)) that travels with it
+    origin: Origin | None = None  # of an Input
 
     @property
     def shape(self) -> Shape:

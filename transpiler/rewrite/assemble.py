@@ -45,7 +45,7 @@ def assemble(ev: Evaluator, translation: Translation, neighbours: Neighbours | N
     """The text of the output, not yet formatted, in pieces."""
     emitter = translation.emitter
     neighbours = neighbours or Neighbours()
-    functions = TensorFunctions(ev)
+    functions = TensorFunctions(ev, translation.comments)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(
         ev,
@@ -54,6 +54,7 @@ def assemble(ev: Evaluator, translation: Translation, neighbours: Neighbours | N
         lambda: on_device,
         emitter.helper_names,
         Freezing(ev, translation, emitter.helpers_used.use),
+        translation.comments,
         functions=functions,
         neighbours=neighbours,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transpiler.diagnostics import Refusal
-from transpiler.emit.classnames import class_name_for
+from transpiler.emit.classnames import class_name_for, free_name
+from transpiler.emit.describe import model_summary
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate import blame, concerns_home
@@ -18,6 +19,7 @@ from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
 from transpiler.result import ModelSummary
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import Dispositions
 from transpiler.rewrite.neighbours import Neighbours, Provided, Twin
 from transpiler.rewrite.program import ModelCode
@@ -79,6 +81,7 @@ class Translation:
     """All models of a program, and what their classes need in the file."""
 
     emitter: TrainingEmitter
+    comments: Comments
     filename: str = ""
     neighbours: Neighbours = field(default_factory=Neighbours)
     provided: dict[int, tuple[Twin, Provided]] = field(default_factory=dict)  # by model: the class of another file
@@ -144,7 +147,7 @@ def translate_models(
 
     given = {key: found.logits for key, (_, found) in provided.items()}
     emitter = TrainingEmitter(ev.program, options, layouts, given)
-    translation = Translation(emitter, filename, neighbours, provided)
+    translation = Translation(emitter, Comments(ev), filename, neighbours, provided)
     trains = any(action.symbol in _TRAINING for action in ev.program.actions)
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
@@ -209,7 +212,14 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
     wanted = class_name_for(model, _file_of(ev, model, translation.filename))
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
     emit = EmitOptions(instances=instances)
-    rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
+    notes = translation.comments
+    summary = _builder_summary(ev, model)
+
+    def render(name: str) -> RenderedModel:
+        return render_model(torch_model, name, docstring=summary, submodels=submodels, options=emit)
+
+    given = notes.attach(torch_model)
+    rendered = render(wanted)
     for found in translation.models.values():
         if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
@@ -217,9 +227,13 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
     if (known := _provided(ev, model, torch_model, rendered, translation)) is not None:
         translation.models[id(model)] = known
         return
-    name = _free(wanted, taken | ev.program.names)
-    if name != wanted:
-        rendered = render_model(torch_model, name, submodels=submodels, options=emit)
+    name = free_name(wanted, taken, ev.program.names)
+    if given & notes.done:
+        given = notes.attach(torch_model, taken=notes.done)
+        rendered = render(name)
+    elif name != wanted:
+        rendered = render(name)
+    notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
 
 
@@ -240,9 +254,20 @@ def _provided(
     others = [found for found in translation.models.values() if found.class_name == given.class_name]
     name = given.class_name
     if any(found.line != line for found in others) or name in ev.program.names and not others:
-        name = _free(name, {found.class_name for found in translation.models.values()} | ev.program.names)
+        name = free_name(name, {found.class_name for found in translation.models.values()}, ev.program.names)
         line = class_line(ev, twin, given.class_name, name, folders)
     return TranslatedModel(model, torch_model, name, rendered, line)
+
+
+def _builder_summary(ev: Evaluator, model: Model) -> str:
+    """What the docstring of the builder that the class takes the place of says of the model."""
+    dispositions = Dispositions(ev.facts)
+    for creation in ev.creations_of(model):
+        node = creation.inside
+        if node is not None and dispositions.function(node) == "builder":
+            names = [param.name.value for param in (*node.params.params, *node.params.kwonly_params)]
+            return model_summary(node.get_docstring() or "", names)
+    return ""
 
 
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:
@@ -298,13 +323,6 @@ def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: li
 
 def _same_class(found: TranslatedModel, wanted: str, rendered: RenderedModel) -> bool:
     return found.rendered.code.replace(f"class {found.class_name}(", f"class {wanted}(", 1) == rendered.code
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, result = 2, name
-    while result in taken:
-        result, number = f"{name}{number}", number + 1
-    return result
 
 
 def _summary(found: TranslatedModel, translation: Translation) -> ModelSummary:

@@ -20,6 +20,7 @@ from transpiler.evaluate.values import Function, Symbol
 from transpiler.graph.keras import Model
 from transpiler.graph.program import Action
 from transpiler.graph.symbolic import Leaf
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
 from transpiler.rewrite.expressions import ExpressionRewriter, LocatedRefusal
 from transpiler.rewrite.freezing import Freezing
@@ -65,6 +66,7 @@ class Rewriter:
     needs_device: Callable[[], bool]
     helper_names: Callable[[], set[str]]
     freezing: Freezing
+    notes: Comments
     dispositions: Dispositions = field(init=False)
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
@@ -92,13 +94,14 @@ class Rewriter:
         """The statements of the output, and where imports and helpers of ours belong among them."""
         result: list[Statement] = []
         for statement in self.ev.module.body:
-            kept = self._statement(statement)
+            kept = self._statement(statement, top=True)
             if self.classes:
                 result.extend(self._take_classes())
             result.extend(kept)
             if self.import_at is None and self._is_keras_import(statement):
                 self.import_at = len(result) - len(kept)
-        result.extend(self._take_classes())
+        if self.comments:
+            result.append(Verbatim(_code(self._take_comments())))
         result = [with_public_names(statement, self.dropped_names, self.replaced) for statement in result]
         place = self._import_place(result)
         return [*result[:place], *self.imported, *result[place:]], place
@@ -106,8 +109,7 @@ class Rewriter:
     def _take_classes(self) -> list[Statement]:
         statements: list[Statement] = []
         for text in self.classes:
-            comments = "".join(map(cst.Module([]).code_for_node, self._take_comments()))
-            statements.append(Verbatim(f"{comments}{text.strip()}\n"))
+            statements.append(Verbatim(f"{_code(self._take_comments())}{text.strip()}\n"))
         self.classes = []
         return statements
 
@@ -144,18 +146,30 @@ class Rewriter:
             result.extend(self._statement(statement))
         return result
 
-    def _statement(self, node: Statement) -> list[Statement]:
+    def _statement(self, node: Statement, top: bool = False) -> list[Statement]:
+        waiting = self._take_comments()  # they stand above whatever comes, not inside
+        result = self._rewritten(node)
+        lost = self.notes.left(node, result)
+        if not result or top and self.classes:
+            self.comments = [*waiting, *self.comments]
+            waiting = []
+        if not result:
+            self.comments += lost
+        elif waiting or lost:
+            result[0] = result[0].with_changes(leading_lines=[*waiting, *result[0].leading_lines, *lost])
+        return result
+
+    def _rewritten(self, node: Statement) -> list[Statement]:
         failed = self.ev.facts.failed.get(id(node))
         if failed is not None and not isinstance(node, cst.FunctionDef):
             return [self._raise(node, failed.code, failed.message)]
         try:
             result = self._dispatch(node)
             result += [self._made_late(waited) for waited in self.waiting.pop(id(node), [])]
-            result = self._with_freezing(node, result)
+            return self._with_freezing(node, result)
         except Refusal as error:
             found = self.ev.report(error, getattr(error, "node", None) or _position_of(node))
             return [self._raise(node, found.code, found.message)]
-        return self._with_comments(result)
 
     def _with_freezing(self, node: Statement, result: list[Statement]) -> list[Statement]:
         """What sets flags of single layers follows the statement that did it."""
@@ -168,12 +182,6 @@ class Rewriter:
         """Whether a name is bound where the statement being rewritten stands."""
         local = names_of(self.function).bound if self.function is not None else set()
         return name in local or name in self.ev.scope.names or name == "self" and self.function is not None
-
-    def _with_comments(self, result: list[Statement]) -> list[Statement]:
-        if result and self.comments and not self.classes:
-            lines = [*self._take_comments(), *result[0].leading_lines]
-            result[0] = result[0].with_changes(leading_lines=lines)
-        return result
 
     def _dispatch(self, node: Statement) -> list[Statement]:
         if isinstance(node, cst.SimpleStatementLine):
@@ -215,7 +223,6 @@ class Rewriter:
                 kept.append(done)
         result += self._line_of(node, kept)
         if not result:
-            self._keep_comments(node)
             return []
         result[0] = result[0].with_changes(leading_lines=[*node.leading_lines, *result[0].leading_lines])
         return [self._checked(node, statement) for statement in result]
@@ -226,12 +233,6 @@ class Rewriter:
         if not kept:
             return []
         return [node.with_changes(body=[*kept[:-1], _unterminated(kept[-1])], leading_lines=())]
-
-    def _keep_comments(self, node: Statement) -> None:
-        if id(node) in self.ev.facts.described:
-            return  # they stand with the layer in its class
-        if any(line.comment is not None for line in node.leading_lines):
-            self.comments.extend(node.leading_lines)
 
     def _small(self, node: Any, line: Any) -> Any:
         """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
@@ -377,7 +378,6 @@ class Rewriter:
             return [result]
         self._note_dropped(node, "it only built parts of a model")
         self._builder_classes(node)
-        self._keep_comments(node)
         return []
 
     def _concerns_keras(self, node: cst.FunctionDef) -> bool:
@@ -411,7 +411,6 @@ class Rewriter:
     def _if(self, node: cst.If) -> list[Statement]:
         taken = self.ev.facts.taken.get(id(node))
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if taken is not None and len(taken) == 1 and self._speaks_of_keras(node):
@@ -434,7 +433,6 @@ class Rewriter:
 
     def _fold(self, node: cst.If, taken: bool) -> list[Statement]:
         """A condition on Keras itself is decided now: only the branch that runs is kept."""
-        self._keep_comments(node)
         if taken:
             return self.body(node.body.body)
         if isinstance(node.orelse, cst.If):
@@ -459,11 +457,9 @@ class Rewriter:
 
     def _compound(self, node: Any) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if isinstance(node, cst.With) and self._unwrapped(node):
-            self._keep_comments(node)
             return self.body(node.body.body)
         new = node.with_changes(body=self._block(node.body), **self._head(node))
         if getattr(node, "orelse", None) is not None:
@@ -472,7 +468,6 @@ class Rewriter:
 
     def _match(self, node: cst.Match) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         subject = ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(node.subject)
@@ -492,7 +487,6 @@ class Rewriter:
     def _try(self, node: cst.Try | cst.TryStar) -> list[Statement]:
         body = self.body(node.body.body)
         if not body:
-            self._keep_comments(node)
             return []
         new = node.with_changes(body=node.body.with_changes(body=body))
         new = new.with_changes(handlers=[h.with_changes(body=self._block(h.body)) for h in node.handlers])
@@ -660,6 +654,10 @@ class _Symbols(cst.CSTVisitor):
             self.found = value.name
             return False
         return True
+
+
+def _code(lines: Sequence[cst.CSTNode]) -> str:
+    return "".join(map(cst.Module([]).code_for_node, lines))
 
 
 def _contains(node: cst.CSTNode, ids: Collection[int]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
 
 import libcst as cst
@@ -17,6 +18,15 @@ from libcst.metadata import CodePosition, CodeRange
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _Range = tuple[int, int]  # of tokens
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A comment; ``alone`` on its line, or behind code."""
+
+    line: int
+    text: str
+    alone: bool
 
 
 class _Recorder(CodegenState):
@@ -92,6 +102,21 @@ class Positions:
         """The text of ``node`` with its whitespace and its parentheses; None if it is not of the module."""
         found = self._whole.get(node)
         return None if found is None else self.code[self._offset(found[0]) : self._offset(found[1])]
+
+    def lines(self, node: cst.CSTNode) -> range:
+        """The lines of a statement with the comments above it and those at the end of its block."""
+        first, last = map(self._position, self._whole[node])
+        return range(first.line, last.line + (last.column > 0))
+
+    def comments(self) -> list[Remark]:
+        """All comments of the module in order."""
+        found: list[Remark] = []
+        for node, (token, _) in self._whole.items():
+            if isinstance(node, cst.Comment):
+                place = self._position(token)
+                before = self.code[self._lines[place.line - 1] : self._offset(token)]
+                found.append(Remark(place.line, node.value, alone=not before.strip()))
+        return sorted(found, key=lambda remark: remark.line)
 
     def _offset(self, token: int) -> int:
         return self._offsets[min(token, len(self._offsets) - 1)]

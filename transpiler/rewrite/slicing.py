@@ -186,7 +186,7 @@ class Slicer:
         if any(id(part) in self.sites for part in walk(node)) or self._calls_creating(node):
             return True
         value = self.facts.values.get(id(node))
-        return not isinstance(value, (Opaque, Array, tuple)) or is_build(value)
+        return is_build(value) or not _is_unsure(value)
 
 
 class _Recording(cst.CSTTransformer):
@@ -199,9 +199,8 @@ class _Recording(cst.CSTTransformer):
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:  # type: ignore[override]
         """Look up every node by the identity it has in the source."""
         if id(original_node) in self.sites and isinstance(updated_node, cst.BaseExpression):
-            call = cst.parse_expression(f"__record__({self.sites[id(original_node)]}, 0, globals(), locals())")
-            call = cst.ensure_type(call, cst.Call)
-            return call.with_changes(args=[call.args[0], call.args[1].with_changes(value=updated_node), *call.args[2:]])
+            number = cst.Integer(str(self.sites[id(original_node)]))
+            return cst.Call(cst.Name("__record__"), [cst.Arg(number), cst.Arg(updated_node)])
         if isinstance(original_node, (cst.Call, cst.Attribute)):
             text = array_text(self.facts.values.get(id(original_node)))
             return updated_node if text is None else cst.parse_expression(text)
@@ -286,6 +285,12 @@ def _is_plain(target: cst.BaseExpression) -> bool:
     if isinstance(target, (cst.Tuple, cst.List)):
         return all(_is_plain(element.value) for element in target.elements)
     return isinstance(target, cst.Name)
+
+
+def _is_unsure(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(map(_is_unsure, value))
+    return isinstance(value, (Opaque, Array))
 
 
 def _is_future(node: cst.Import | cst.ImportFrom) -> bool:

@@ -1,0 +1,170 @@
+"""Runs the sliced program under real Keras, and asks each of its models for outputs. A process of its own.
+
+``python -m transpiler.verify.keras_child JOB``: reads ``JOB/job.json``; writes ``JOB/keras.json``, and for each model
+``K.weights.h5`` and ``K.npz``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transpiler.verify.exercise import Exercise, NotComparableError, one_line
+from transpiler.verify.stand_ins import Stub, install
+
+_RATES = ("rate", "drop", "alpha", "lr", "prob", "momentum")
+_SIZES = ("height", "width", "size", "rows", "cols", "img")
+_LARGEST = 10**6  # numbers of a stand-in that are really drawn
+
+
+class Recorder:
+    """Keeps the models as the slice makes them, with the names that were known there."""
+
+    def __init__(self) -> None:
+        self.made: dict[int, list[tuple[Any, dict[str, Any], types.FrameType]]] = {}
+        self.problem = ""
+
+    def record(self, site: int, model: Any) -> Any:
+        """Note a model, with the names as they are now, and hand it through."""
+        frame = sys._getframe(1)
+        self.made.setdefault(site, []).append((model, {**frame.f_globals, **frame.f_locals}, frame))
+        return model
+
+    def find(self, site: int, turn: int) -> tuple[Any, dict[str, Any]]:
+        """Return a model and the names at its place: those that it came too early for are taken from the end."""
+        made = self.made.get(site, [])
+        if len(made) <= turn:
+            raise NotComparableError(self.problem or "the statement that makes it was not reached")
+        model, names, frame = made[turn]
+        return model, {**frame.f_globals, **frame.f_locals, **names}
+
+    def run(self, source: str, filename: str) -> None:
+        """Execute the slice; what it raises is remembered."""
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        tools: dict[str, Any] = {
+            "__record__": self.record, "__array__": stand_in, "__unknown__": invented,
+            "__run__": self.attempt, "__alone__": self.alone,
+        }  # fmt: skip
+        vars(module).update(tools, __file__=filename, __builtins__=builtins)
+        try:
+            exec(compile(source, "<program>", "exec"), vars(module))  # noqa: S102 - this is what --verify is for
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told with every model that was not made
+            self.problem = one_line(error)
+
+    def attempt(self, call: Callable[[], Any]) -> None:
+        """Make a call that one was asked to trace."""
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - told with the models that it should have made
+            self.problem = self.problem or one_line(error)
+
+    def alone(self, owner: Any, method: str | None = None) -> None:
+        """Call a builder that the program itself never calls: defaults, and values of our own for the rest."""
+        self.attempt(lambda: _call(owner) if method is None else _call(getattr(_call(owner), method)))
+
+
+def _call(function: Callable[..., Any]) -> Any:
+    given = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            given[parameter.name] = invented(parameter.name)
+    positional = [
+        given.pop(p.name)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.POSITIONAL_ONLY and p.name in given
+    ]
+    return function(*positional, **given)
+
+
+def invented(name: str) -> Any:
+    """A value for a name that only the whole program would give one."""
+    lower = name.lower()
+    if any(part in lower for part in _RATES):
+        return 0.25
+    return 32 if any(part in lower for part in _SIZES) else 7
+
+
+def stand_in(shape: list[int], dtype: str) -> Any:
+    """An array of a known shape: random numbers, a constant where it would be large."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype("float32")
+    if np.prod(shape, dtype=float) > _LARGEST:
+        return np.broadcast_to(np.ones((), kind), shape)
+    rng = np.random.RandomState(0)
+    return (rng.randint(0, 10, size=shape) if kind.kind in "iub" else rng.uniform(size=shape)).astype(kind)
+
+
+def main() -> None:
+    """Do the job."""
+    folder = Path(sys.argv[1])
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    sys.argv = [job["filename"]]
+    keras = import_module("keras")
+    save = keras.Model.save_weights
+    if job["floatx"] != "float32":
+        keras.config.set_floatx(job["floatx"])
+    install(keras)
+    recorder = Recorder()
+    recorder.run(job["source"], job["filename"])
+    answers = []
+    for number in job["wanted"]:
+        try:
+            model = job["models"][number]
+            answers.append(_exercise(keras, save, recorder, model, folder / str(number), job["trace"]))
+        except NotComparableError as error:
+            answers.append({"why": str(error)})
+        except Exception as error:  # noqa: BLE001 - Keras may fail in any way; the others have their turn
+            answers.append({"why": one_line(error)})
+    (folder / "keras.json").write_text(json.dumps(answers), encoding="utf-8")
+
+
+def _exercise(keras: Any, save: Any, recorder: Recorder, job: Any, stem: Path, trace: bool) -> dict[str, Any]:
+    model, names = recorder.find(*job["site"][:2])
+    if not isinstance(model, keras.Model):
+        raise NotComparableError(f"Keras does not make a model here, but {type(model).__name__}")
+    exercise = Exercise(keras, model, job["inputs"], job["dtypes"])
+    inputs, outputs = exercise.run()
+    save(model, f"{stem}.weights.h5")
+    arrays = {f"input_{at}": array for at, array in enumerate(inputs)}
+    arrays |= {f"output_{at}": array for at, array in enumerate(outputs)}
+    layers = []
+    if trace and getattr(model, "inputs", None):
+        for at, (name, activation, value) in enumerate(exercise.trace(inputs)):
+            layers.append([name, activation])
+            arrays[f"layer_{at}"] = value
+    np.savez(f"{stem}.npz", **arrays)
+    return {"values": _values(job["arguments"], names), "layers": layers}
+
+
+def _values(arguments: dict[str, str], names: dict[str, Any]) -> dict[str, Any]:
+    """The numbers among the arguments of a constructor; models among them are the other side's to make."""
+    values = {}
+    for name, text in arguments.items():
+        try:
+            value = eval(text, dict(names))  # noqa: S307 - names of the program, in the program's own process
+        except Exception:  # noqa: BLE001, S112 - may be a model's; the other side tells what is missing
+            continue
+        if isinstance(value, Stub):
+            value = int(value)
+        if isinstance(value, (bool, int, float, str, np.integer, np.floating)):
+            values[name] = value.item() if isinstance(value, np.generic) else value
+    return values
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from pathlib import Path
 from transpiler.delivery import Delivered, deliver
 from transpiler.diagnostics import diagnostic
 from transpiler.jobs import Job, UsageError, plan
+from transpiler.options import Options
 from transpiler.result import Result
 from transpiler.source.cells import join
 from transpiler.source.detect import mentions_keras, uses_keras
@@ -34,6 +35,7 @@ class Request:
     weights: Path | None = None
     weights_out: Path | None = None
     model: str | None = None
+    verify: bool = False
     check: bool = False
     diff: bool = False
     report: Path | None = None
@@ -139,6 +141,27 @@ class Session:
         self._note(delivered)
         if self.request.weights:
             self._convert_weights(result)
+        if self.request.verify:
+            self._verify(job, source.text, options)
+
+    def _verify(self, job: Job, text: str, options: Options) -> None:
+        """Compare with real Keras: one line a model; a mismatch becomes a diagnostic."""
+        from transpiler.verify import DIFFERENT, VerifyError, verify
+
+        self._say(f"{job.shown}: verify: running the code of this file that builds models, under Keras")
+        try:
+            verdicts = verify(text, job.shown, options)
+        except VerifyError as error:
+            self._say(f"{job.shown}: verify: {error}; {error.hint}")
+            self.status = UNUSABLE
+            return
+        for verdict in verdicts:
+            self._say(f"{job.shown}:{verdict.line}: verify: {verdict}")
+        if not verdicts:
+            self._say(f"{job.shown}: verify: no model in it")
+        parted = [diagnostic("KT502", str(v), v.line) for v in verdicts if v.status == DIFFERENT]
+        if parted:
+            self._add(INCOMPLETE, FileResult(job.shown, text, tuple(parted)))
 
     def _convert_weights(self, result: Result) -> None:
         from transpiler.weight_files import ConversionError, convert_weights

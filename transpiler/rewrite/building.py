@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-
 from transpiler.evaluate.core import Evaluator
 from transpiler.evaluate.values import ClassValue, Function
 from transpiler.graph.keras import Model
@@ -107,11 +106,12 @@ def _never_called(ev: Evaluator, function: Function) -> bool:
 
 def _path(ev: Evaluator, function: Function) -> str:
     """How to reach a function from the module: ``name``, or ``Class, "name"`` for a method."""
-    if function.closure.parent is None and ev.scope.names.get(function.name) is function:
-        return function.name
+    name: str = function.name
+    if function.closure.parent is None and ev.scope.names.get(name) is function:
+        return name
     for cls in ev.classes:
         if function in cls.attributes.values() and isinstance(ev.scope.names.get(cls.name), ClassValue):
-            return f"{cls.name}, {function.name!r}"
+            return f"{cls.name}, {name!r}"
     return ""
 
 

@@ -196,7 +196,7 @@ class _Recording(cst.CSTTransformer):
         self.facts = ev.facts
         self.sites = sites
 
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:  # type: ignore[override]
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         """Look up every node by the identity it has in the source."""
         if id(original_node) in self.sites and isinstance(updated_node, cst.BaseExpression):
             number = cst.Integer(str(self.sites[id(original_node)]))

@@ -12,6 +12,7 @@ import json
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -121,34 +122,37 @@ def main() -> None:
     install(keras)
     recorder = Recorder()
     recorder.run(job["source"], job["filename"])
-    answers = []
-    for number in job["wanted"]:
-        try:
-            model = job["models"][number]
-            answers.append(_exercise(keras, save, recorder, model, folder / str(number), job["trace"]))
-        except NotComparableError as error:
-            answers.append({"why": str(error)})
-        except Exception as error:  # noqa: BLE001 - Keras may fail in any way; the others have their turn
-            answers.append({"why": one_line(error)})
+    exercise = partial(_exercise, keras, save, recorder, job)
+    answers = [_answer(partial(exercise, number, folder / str(number))) for number in job["wanted"]]
     (folder / "keras.json").write_text(json.dumps(answers), encoding="utf-8")
 
 
-def _exercise(keras: Any, save: Any, recorder: Recorder, job: Any, stem: Path, trace: bool) -> dict[str, Any]:
-    model, names = recorder.find(*job["site"][:2])
+def _answer(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return run()
+    except NotComparableError as error:
+        return {"why": str(error)}
+    except Exception as error:  # noqa: BLE001 - Keras may fail in any way; the others have their turn
+        return {"why": one_line(error)}
+
+
+def _exercise(keras: Any, save: Any, recorder: Recorder, job: Any, number: int, stem: Path) -> dict[str, Any]:
+    wanted = job["models"][number]
+    model, names = recorder.find(*wanted["site"][:2])
     if not isinstance(model, keras.Model):
         raise NotComparableError(f"Keras does not make a model here, but {type(model).__name__}")
-    exercise = Exercise(keras, model, job["inputs"], job["dtypes"])
+    exercise = Exercise(keras, model, wanted["inputs"], wanted["dtypes"])
     inputs, outputs = exercise.run()
     save(model, f"{stem}.weights.h5")
-    arrays = {f"input_{at}": array for at, array in enumerate(inputs)}
+    arrays: dict[str, Any] = {f"input_{at}": array for at, array in enumerate(inputs)}
     arrays |= {f"output_{at}": array for at, array in enumerate(outputs)}
     layers = []
-    if trace and getattr(model, "inputs", None):
+    if job["trace"] and getattr(model, "inputs", None):
         for at, (name, activation, value) in enumerate(exercise.trace(inputs)):
             layers.append([name, activation])
             arrays[f"layer_{at}"] = value
     np.savez(f"{stem}.npz", **arrays)
-    return {"values": _values(job["arguments"], names), "layers": layers}
+    return {"values": _values(wanted["arguments"], names), "layers": layers}
 
 
 def _values(arguments: dict[str, str], names: dict[str, Any]) -> dict[str, Any]:

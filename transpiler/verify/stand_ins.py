@@ -13,7 +13,7 @@ import inspect
 import socket
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSequence
 from typing import Any, NoReturn
 
 _OLD_LAYERS = (
@@ -51,7 +51,7 @@ class Stub:
     def __getitem__(self, key: Any) -> Stub:
         return Stub(self.__name__)
 
-    def __enter__(self) -> Stub:
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -75,7 +75,7 @@ class Stub:
 class _Missing(types.ModuleType):
     """A package that is not installed: importing it works, whatever is in it is a stub."""
 
-    __path__: Sequence[str] = ()
+    __path__: MutableSequence[str] = []  # noqa: RUF012 - as modules have it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -125,7 +125,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 class _Alias(types.ModuleType):
     """A module under another name."""
 
-    __path__: Sequence[str] = ()
+    __path__: MutableSequence[str] = []  # noqa: RUF012 - as modules have it
 
     def __init__(self, name: str, twin: Any) -> None:
         super().__init__(name)
@@ -140,7 +140,7 @@ class _Alias(types.ModuleType):
 class _TensorFlow(types.ModuleType):
     """TensorFlow where it is not installed: only ``tf.keras`` is there."""
 
-    __path__: Sequence[str] = ()
+    __path__: MutableSequence[str] = []  # noqa: RUF012 - as modules have it
 
     def __init__(self, name: str, keras: Any) -> None:
         super().__init__(name)
@@ -171,9 +171,9 @@ def _importing_file() -> str:
 def install(keras: Any) -> None:
     """Put the stand-ins in place: imports, network, everything of a model that is not building it."""
     sys.meta_path.append(Finder(keras))
-    socket.socket.connect = _no_network  # type: ignore[method-assign,assignment]
-    socket.create_connection = _no_network  # type: ignore[assignment]
-    socket.getaddrinfo = _no_network  # type: ignore[assignment]
+    socket.socket.connect = _no_network  # type: ignore[method-assign]
+    socket.create_connection = _no_network
+    socket.getaddrinfo = _no_network
     for name in _ACTIONS:
         if hasattr(keras.Model, name):
             setattr(keras.Model, name, _idle(name))

@@ -183,19 +183,23 @@ def _activated(activation: str, value: torch.Tensor) -> list[torch.Tensor]:
     return [] if function is None else [function(value)]
 
 
+def _answer(job: Any, number: int, folder: Path) -> dict[str, Any]:
+    if not job["models"][number]["compared"]:
+        return {}
+    try:
+        return compare(Builder(job), number, folder)
+    except NotComparableError as error:
+        return {"why": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever the translation raises is what one wants to know
+        return {"part": f"the translation raises {one_line(error)}"}
+
+
 def main() -> None:
     """Do the job."""
     folder = Path(sys.argv[1])
     job = json.loads((folder / "torch.json").read_text(encoding="utf-8"))
     torch.set_num_threads(1)
-    answers: list[dict[str, Any]] = []
-    for number, model in enumerate(job["models"]):
-        try:
-            answers.append(compare(Builder(job), number, folder) if model["compared"] else {})
-        except NotComparableError as error:
-            answers.append({"why": str(error)})
-        except Exception as error:  # noqa: BLE001 - whatever the translation raises is what one wants to know
-            answers.append({"part": f"the translation raises {one_line(error)}"})
+    answers = [_answer(job, number, folder) for number in range(len(job["models"]))]
     (folder / "compared.json").write_text(json.dumps(answers), encoding="utf-8")
 
 

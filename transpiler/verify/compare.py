@@ -81,11 +81,17 @@ def _check_packages() -> None:
         raise VerifyError(f"--verify needs {' and '.join(missing)}", f"pip install {' '.join(missing)}")
 
 
+def backend_for(source: str) -> str:
+    """TensorFlow for a program that imports it, if it is installed; else the user's choice, or torch."""
+    if find_spec("tensorflow") is not None and _TENSORFLOW.search(source):
+        return "tensorflow"
+    return os.environ.get("KERAS_BACKEND") or "torch"
+
+
 def _ways(source: str) -> list[_Way]:
     """Single precision first; where that differs, double precision, and then TensorFlow, if it is installed."""
     has_tensorflow = find_spec("tensorflow") is not None
-    usual = os.environ.get("KERAS_BACKEND") or "torch"
-    backend = "tensorflow" if has_tensorflow and _TENSORFLOW.search(source) else usual
+    backend = backend_for(source)
     ways = [_Way(backend), _Way(backend, "float64", layers=True)]
     if has_tensorflow and backend != "tensorflow":
         ways += [_Way("tensorflow", "float64", layers=True), _Way("tensorflow")]

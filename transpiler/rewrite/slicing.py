@@ -171,13 +171,12 @@ class Slicer:
         return any(id(part) in self.facts.actions for part in walk(node))
 
     def _guarded(self, original: cst.BaseSmallStatement, line: cst.SimpleStatementLine) -> Statement:
-        """Values that only the running program has may fail for want of its files: then one is made up."""
-        if not isinstance(original, cst.Assign) or len(original.targets) != 1 or self._decides(original.value):
+        """What only the running program has may fail for want of its files: then a value is made up."""
+        if not isinstance(original, (cst.Assign, cst.Expr)) or self._decides(_subject(original)):
             return line
-        names = sorted(_roots(original.targets[0].target)) if _is_plain(original.targets[0].target) else []
-        if not names:
-            return line
-        invented = "\n".join(f"    {name} = __unknown__({name!r})" for name in names)
+        plain = isinstance(original, cst.Assign) and all(_is_plain(t.target) for t in original.targets)
+        names = sorted(names_of(original).bound) if plain else []
+        invented = "\n".join(f"    {name} = __unknown__({name!r})" for name in names) or "    pass"
         guard = cst.ensure_type(cst.parse_statement(f"try:\n    pass\nexcept Exception:\n{invented}\n"), cst.Try)
         return guard.with_changes(body=cst.IndentedBlock([line]))
 
@@ -279,6 +278,12 @@ def _roots(target: cst.BaseExpression) -> set[str]:
     if isinstance(target, (cst.Tuple, cst.List)):
         return {name for element in target.elements for name in _roots(element.value)}
     return set()
+
+
+def _subject(node: cst.Assign | cst.Expr) -> cst.BaseExpression:
+    """What a statement is about: the container that it stores into, or its value."""
+    target = node.targets[0].target if isinstance(node, cst.Assign) else None
+    return target.value if isinstance(target, cst.Subscript) else node.value
 
 
 def _is_plain(target: cst.BaseExpression) -> bool:

@@ -117,14 +117,21 @@ def main() -> None:
     sys.argv = [job["filename"]]
     keras = import_module("keras")
     save = keras.Model.save_weights
-    if job["floatx"] != "float32":
-        keras.config.set_floatx(job["floatx"])
+    if job["floatx"] == "float64":
+        _in_double_precision(keras)
     install(keras)
     recorder = Recorder()
     recorder.run(job["source"], job["filename"])
     exercise = partial(_exercise, keras, save, recorder, job)
     answers = [_answer(partial(exercise, number, folder / str(number))) for number in job["wanted"]]
     (folder / "keras.json").write_text(json.dumps(answers), encoding="utf-8")
+
+
+def _in_double_precision(keras: Any) -> None:
+    dtypes = import_module("keras.src.backend.common.dtypes")
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # Keras computes in single precision in between otherwise
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
 
 
 def _answer(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:

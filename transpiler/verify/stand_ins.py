@@ -171,9 +171,7 @@ def _importing_file() -> str:
 def install(keras: Any) -> None:
     """Put the stand-ins in place: imports, network, everything of a model that is not building it."""
     sys.meta_path.append(Finder(keras))
-    socket.socket.connect = _no_network  # type: ignore[method-assign]
-    socket.create_connection = _no_network
-    socket.getaddrinfo = _no_network
+    _close_network()
     for name in _ACTIONS:
         if hasattr(keras.Model, name):
             setattr(keras.Model, name, _idle(name))
@@ -211,6 +209,12 @@ def _untrained(build: Callable[..., Any]) -> Callable[..., Any]:
         return build(*bound.args, **bound.kwargs)
 
     return call
+
+
+def _close_network() -> None:
+    socket.socket.connect = _no_network  # type: ignore[method-assign]
+    socket.create_connection = _no_network
+    socket.getaddrinfo = _no_network
 
 
 def _no_network(*args: Any, **kwargs: Any) -> NoReturn:

@@ -10,6 +10,7 @@ import ast
 import json
 import math
 import re
+import symtable
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,20 @@ def class_code(code: str, wanted: set[str]) -> str:
             break
         chosen |= more
         for at in more:
-            needed |= {node.id for node in ast.walk(body[at]) if isinstance(node, ast.Name)}
+            needed |= _read(ast.unparse(body[at]))
     return ast.unparse(ast.Module([s for at, s in enumerate(body) if at in chosen or _is_future(s)], []))
+
+
+def _read(code: str) -> set[str]:
+    """The names of the module that a statement reads, also in the functions in it."""
+    tables = [symtable.symtable(code, "<statement>", "exec")]
+    names: set[str] = set()
+    while tables:
+        table = tables.pop()
+        tables.extend(table.get_children())
+        top = table.get_type() == "module"
+        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return names
 
 
 def _bound(statement: ast.stmt) -> set[str]:

@@ -131,8 +131,7 @@ model = keras.Model(inputs, x)
             "__run__(lambda: build(3))",
         ),
         (
-            "class Nets:\n    def build(self):\n"
-            "        return keras.Sequential([keras.Input((4,)), layers.Dense(1)])\n",
+            "class Nets:\n    def build(self):\n        return keras.Sequential([layers.Dense(1, input_dim=4)])\n",
             (),
             "__alone__(Nets, 'build')",
         ),

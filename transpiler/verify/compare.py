@@ -66,7 +66,8 @@ def verify(source: str, filename: str, options: Options | None = None, limit: fl
     modes = [transpile(source, filename, replace(chosen, drop_in=drop_in)) for drop_in in (True, False)]
     comparison = _Comparison(filename, modes, limit)
     first, *others = _ways(source)
-    verdicts = comparison.run(first, comparison.distinct)
+    verdicts = comparison.untranslated()
+    verdicts |= comparison.run(first, [at for at in comparison.distinct if at not in verdicts])
     for way in others:  # rounding and faults of a backend are told from real differences
         doubtful = [at for at, verdict in verdicts.items() if verdict.status == DIFFERENT]
         if doubtful:
@@ -108,6 +109,11 @@ class _Comparison:
         self.buildings = [_building(result) for result in modes]
         self.models = self.buildings[0].models
         self.distinct = list({(m.site[0], m.class_name, m.inputs): n for n, m in reversed(list(enumerate(self.models)))}.values())  # fmt: skip  # noqa: E501
+
+    def untranslated(self) -> dict[int, Verdict]:
+        """The verdicts on models that the translations lack."""
+        missing = [at for at in self.distinct if any(b.models[at].summary is None for b in self.buildings)]
+        return {at: self._verdict(at, NOT_COMPARABLE, "it could not be translated") for at in missing}
 
     def run(self, way: _Way, wanted: Sequence[int]) -> dict[int, Verdict]:
         """Compare the wanted models in one way."""
@@ -166,10 +172,9 @@ class _Comparison:
         """Convert the weights that Keras saved; empty where that went well."""
         if "why" in judged:
             return {"why": judged["why"]}
-        if model.summary is None:
-            return {"why": "it could not be translated"}
         import torch
 
+        assert model.summary is not None
         try:
             alone = replace(result, models=(result.models[model.summary],))
             torch.save(alone.state_dict(folder / f"{at}.weights.h5"), folder / f"{at}.pt")
@@ -202,7 +207,7 @@ def _building(result: Result) -> Building:
 
 def _torch_job(model: BuiltModel, result: Result, judged: Any, compared: bool) -> dict[str, Any]:
     paths = {}
-    if model.summary is not None:
+    if model.summary is not None:  # a model that others hand in may lack a translation
         paths = {layer["name"]: layer["module"] for layer in result.models[model.summary].layers}
     # Keras' and our automatic names may differ: layers are matched by place where their number is the same
     layers = judged.get("layers", [])

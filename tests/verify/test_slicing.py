@@ -124,7 +124,11 @@ model = keras.Model(inputs, x)
 @pytest.mark.parametrize(
     ("source", "entry", "line"),
     [
-        ("def build(n):\n    return keras.Sequential([keras.Input((4,)), layers.Dense(n)])\n", (), "__alone__(build)"),
+        (
+            "def build(n):\n    return keras.Sequential([keras.Input((4,)), layers.Dense(n)])\n",
+            (),
+            "__alone__(2, build)",
+        ),
         (
             "def build(n):\n    return keras.Sequential([keras.Input((4,)), layers.Dense(n)])\n",
             ("build(3)",),
@@ -133,7 +137,7 @@ model = keras.Model(inputs, x)
         (
             "class Nets:\n    def build(self):\n        return keras.Sequential([layers.Dense(1, input_dim=4)])\n",
             (),
-            "__alone__(Nets, 'build')",
+            "__alone__(2, Nets, 'build')",
         ),
     ],
 )

@@ -30,10 +30,11 @@ pair.compile("adam", "sparse_categorical_crossentropy")
 open("TOUCHED", "w").write("training has begun")
 pair.fit({"b": x_train, "a": x_train}, y_train)
 
-def head(n_classes, width=16):
+def head(input_shape, n_classes):
     model = keras.Sequential()
-    model.add(keras.Input((width, 4)))
-    model.add(layers.LSTM(5))
+    model.add(keras.Input(input_shape))
+    model.add(layers.Conv2D(5, 3))
+    model.add(layers.GlobalMaxPooling2D())
     model.add(layers.Dense(n_classes))
     return model
 """

@@ -93,8 +93,16 @@ def _calls(ev: Evaluator, entries: tuple[str, ...]) -> list[str]:
     alone = [f for f in ev.facts.functions.values() if f.calls == 1 and id(f.node) in inside]
     for function in alone:
         if _never_called(ev, function) and (text := _path(ev, function)):
-            lines.append(f"__alone__({text})")
+            lines.append(f"__alone__({_rank(ev, function)}, {text})")
     return lines
+
+
+def _rank(ev: Evaluator, function: Function) -> int:
+    """The rank of the first input of the models that a function makes; 0 where it is open."""
+    for model in ev.program.models:
+        if model.inputs is not None and any(c.inside is function.node for c in ev.creations_of(model)):
+            return len(model.input_tensors()[0].spec.shape)
+    return 0
 
 
 def _never_called(ev: Evaluator, function: Function) -> bool:

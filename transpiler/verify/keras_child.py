@@ -24,6 +24,8 @@ from transpiler.verify.stand_ins import Stub, install
 
 _RATES = ("rate", "drop", "alpha", "lr", "prob", "momentum")
 _SIZES = ("height", "width", "size", "rows", "cols", "img")
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+SHAPES = {2: (6,), 3: (7, 5), 4: (32, 32, 3), 5: (16, 16, 16, 2)}
 _LARGEST = 10**6  # numbers of a stand-in that are really drawn
 
 
@@ -69,25 +71,35 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - told with the models that it should have made
             self.problem = self.problem or one_line(error)
 
-    def alone(self, owner: Any, method: str | None = None) -> None:
+    def alone(self, rank: int, owner: Any, method: str | None = None) -> None:
         """Call a builder that the program itself never calls: defaults, and values of our own for the rest."""
-        self.attempt(lambda: _call(owner) if method is None else _call(getattr(_call(owner), method)))
+        before = self.problem
+        for whole in (False, True):  # whether a size may be a whole shape
+            self.problem = before
+            self.attempt(partial(_alone, rank, owner, method, whole=whole))
+            if self.problem == before:
+                return
 
 
-def _call(function: Callable[..., Any]) -> Any:
-    given = {}
+def _alone(rank: int, owner: Any, method: str | None, *, whole: bool) -> None:
+    function = owner if method is None else getattr(_call(owner, 0, whole=False), method)
+    _call(function, rank, whole=whole)
+
+
+def _call(function: Callable[..., Any], rank: int, *, whole: bool) -> Any:
+    """Call with values of our own for the parameters that have no default."""
+    positional, named = [], {}
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.default is parameter.empty and parameter.kind not in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        ):
-            given[parameter.name] = invented(parameter.name)
-    positional = [
-        given.pop(p.name)
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is p.POSITIONAL_ONLY and p.name in given
-    ]
-    return function(*positional, **given)
+        if parameter.default is not parameter.empty or parameter.kind in _REST:
+            continue
+        name = parameter.name
+        is_shape = "shape" in name or (whole and "size" in name)
+        value = SHAPES.get(rank, SHAPES[4]) if is_shape else invented(name)
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(value)
+        else:
+            named[name] = value
+    return function(*positional, **named)
 
 
 def invented(name: str) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 BATCH = 3
-GAINS = (1.0, 1.5, 2.5, 0.5)
+GAINS = (1.0, 1.5, 2.5, 4.0, 0.5)
 ENOUGH_SPREAD = 0.05
 NO_SPREAD = 1e-3
 FREE_SIZES = (32, 64, 96, 7)  # tried in turn for the open dimensions of images; sequences take the last
@@ -172,7 +172,7 @@ def _spread(outputs: list[Array]) -> float:
         top = float(np.abs(y).max()) if y.size else 0.0
         worst = min(worst, float(np.std(y, axis=0).max()) / top if top else 0.0)
         if y.size and y.min() >= 0.0 and y.max() <= 1.0:
-            worst = min(worst, float(np.mean((y > 0.01) & (y < 0.99))))
+            worst = min(worst, float(np.mean((y > 1e-4) & (y < 1 - 1e-3))))
     return worst
 
 

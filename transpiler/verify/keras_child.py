@@ -88,8 +88,11 @@ def _alone(rank: int, owner: Any, method: str | None, *, whole: bool) -> None:
 
 def _call(function: Callable[..., Any], rank: int, *, whole: bool) -> Any:
     """Call with values of our own for the parameters that have no default."""
-    positional, named = [], {}
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.default == "imagenet":
+            named[parameter.name] = None  # no download: all weights are redrawn anyway
         if parameter.default is not parameter.empty or parameter.kind in _REST:
             continue
         name = parameter.name

@@ -2,7 +2,7 @@
 
     python benchmarks/corpus.py DIR... [--verify] [--jobs N] [--limit SECONDS] [--json OUT] [--list CODE]
 
-Each file is translated in a process of its own, notebooks by their code cells. Prints how many files there are, how
+Each file is translated in a process of its own, notebooks too. Prints how many files there are, how
 many were translated without an error, what the others were told (by code, the most frequent first, with the most
 frequent messages), and what crashed or ran out of time, of which there must be none. With ``--verify`` (slow) it also
 runs the files' model-building code under real Keras: how many models Keras makes of them, and how many of these are
@@ -26,6 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+UNREADABLE = ("KT001", "KT002")
 Answer = dict[str, Any]
 
 
@@ -68,7 +69,7 @@ def _apart(path: Path, arguments: argparse.Namespace) -> Answer:
     """Do one file in a process of its own."""
     command = [sys.executable, __file__, "--one", str(path)]
     answer = _answer_of(command, arguments.limit)
-    if arguments.verify and answer["outcome"] not in ("timed out", "crashed", "not a notebook"):
+    if arguments.verify and answer["outcome"] not in ("timed out", "crashed", "unreadable"):
         answer |= {"verified": _answer_of([*command, "--verify"], 1800.0)}
     return answer
 
@@ -86,10 +87,7 @@ def _answer_of(command: list[str], limit: float) -> Answer:
 
 def _one(path: Path, *, verify: bool) -> Answer:
     """Translate one file, or compare it: the work of a child process."""
-    try:
-        text = _notebook_code(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8", errors="replace")
-    except (json.JSONDecodeError, KeyError) as error:
-        return {"outcome": "not a notebook", "detail": str(error)}
+    text = path.read_text(encoding="utf-8", errors="replace")
     return _verified(text, path) if verify else _translated(text, path)
 
 
@@ -100,17 +98,25 @@ def _translated(text: str, path: Path) -> Answer:
         result = transpile(text, filename=path.name)
     except Exception:  # noqa: BLE001 - a crash is one of the outcomes
         return {"outcome": "crashed", "detail": traceback.format_exc()[-2000:]}
-    errors = [(d.code, d.line, d.message) for d in result.diagnostics if d.severity == "error"]
-    return {"outcome": "told" if errors else "translated", "errors": errors, "models": len(result.models)}
+    errors = [(d.code, _place(d), d.message) for d in result.diagnostics if d.severity == "error"]
+    outcome = "unreadable" if any(code in UNREADABLE for code, _, _ in errors) else "told" if errors else "translated"
+    return {"outcome": outcome, "errors": errors, "models": len(result.models)}
+
+
+def _place(found: Any) -> str:
+    return f"{found.line}" if found.cell is None else f"cell {found.cell}:{found.line}"
 
 
 def _verified(text: str, path: Path) -> Answer:
     """The verdicts on the models, and the lines at which real Keras makes models."""
+    from transpiler.source.cells import join
+    from transpiler.source.notebooks import SUFFIX, read_notebook
     from transpiler.verify import verify
     from transpiler.verify.children import ChildError, run_child
     from transpiler.verify.compare import backend_for
 
-    verdicts = [(v.line, v.name, v.status, v.detail) for v in verify(text, path.name, limit=240.0)]
+    text = join(read_notebook(text)).text if path.suffix == SUFFIX else text
+    verdicts = [(v.line, v.name, v.status, v.detail) for v in verify(text, f"{path.stem}.py", limit=240.0)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "job.json").write_text(json.dumps({"filename": path.name, "source": text}), encoding="utf-8")
@@ -121,19 +127,11 @@ def _verified(text: str, path: Path) -> Answer:
     return {"verdicts": verdicts, "census": census}
 
 
-def _notebook_code(path: Path) -> str:
-    """The code cells of a notebook, one after the other, without the lines that are IPython's."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    lines = [line for source in sources for line in [*source.splitlines(), ""]]
-    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!"))) + "\n"
-
-
 # -- the tables -------------------------------------------------------------------------------------------------------
 def _print_outcomes(outcomes: dict[str, Answer]) -> None:
     counted = Counter(answer["outcome"] for answer in outcomes.values())
     print(f"\n{len(outcomes):6} files")
-    for name in ("translated", "told", "not a notebook", "crashed", "timed out"):
+    for name in ("translated", "told", "unreadable", "crashed", "timed out"):
         print(f"{counted[name]:6} {name}")
     for path, answer in outcomes.items():
         if answer["outcome"] in ("crashed", "timed out"):

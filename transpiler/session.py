@@ -142,26 +142,28 @@ class Session:
         if self.request.weights:
             self._convert_weights(result)
         if self.request.verify:
-            self._verify(job, source.text, options)
+            self._verify(found, name, options)
 
-    def _verify(self, job: Job, text: str, options: Options) -> None:
+    def _verify(self, translated: FileResult, name: str, options: Options) -> None:
         """Compare with real Keras: one line a model; a mismatch becomes a diagnostic."""
         from transpiler.verify import DIFFERENT, VerifyError, verify
 
-        self._say(f"{job.shown}: verify: running the code of this file that builds models, under Keras")
+        shown = translated.file
+        self._say(f"{shown}: verify: running the code of this file that builds models, under Keras")
         try:
-            verdicts = verify(text, job.shown, options)
+            verdicts = verify(translated.text, name, options)
         except VerifyError as error:
-            self._say(f"{job.shown}: verify: {error}; {error.hint}")
+            self._say(f"{shown}: verify: {error}; {error.hint}")
             self.status = UNUSABLE
             return
         for verdict in verdicts:
-            self._say(f"{job.shown}:{verdict.line}: verify: {verdict}")
+            place = verdict.line if verdict.cell is None else f"cell {verdict.cell}:{verdict.line}"
+            self._say(f"{shown}:{place}: verify: {verdict}")
         if not verdicts:
-            self._say(f"{job.shown}: verify: no model in it")
-        parted = [diagnostic("KT502", str(v), v.line) for v in verdicts if v.status == DIFFERENT]
-        if parted:
-            self._add(INCOMPLETE, FileResult(job.shown, text, tuple(parted)))
+            self._say(f"{shown}: verify: no model in it")
+        parted = (v for v in verdicts if v.status == DIFFERENT)
+        if found := tuple(replace(diagnostic("KT502", str(v), v.line), cell=v.cell) for v in parted):
+            self._add(INCOMPLETE, replace(translated, diagnostics=found, models=()))
 
     def _convert_weights(self, result: Result) -> None:
         from transpiler.weight_files import ConversionError, convert_weights

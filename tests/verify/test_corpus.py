@@ -30,10 +30,17 @@ def programs(tmp_path: Path) -> Path:
     (tmp_path / "good.py").write_text(GOOD)
     (tmp_path / "sub" / "told.py").write_text(TOLD)
     cells = [
-        {"cell_type": "markdown", "source": ["keras"]},
-        {"cell_type": "code", "source": ["%matplotlib inline\n", GOOD]},
+        {"cell_type": "markdown", "metadata": {}, "source": ["keras"]},
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": ["%matplotlib inline\n", GOOD],
+        },
     ]
-    (tmp_path / "sub" / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "sub" / "notebook.ipynb").write_text(json.dumps(notebook))
     (tmp_path / "other.py").write_text("import numpy\n")
     (tmp_path / "notes.txt").write_text("keras")
     return tmp_path

@@ -15,11 +15,10 @@ import libcst as cst
 from transpiler.evaluate.core import Evaluator, is_build
 from transpiler.evaluate.values import Opaque
 from transpiler.graph.program import Array
-from transpiler.graph.symbolic import Expr
+from transpiler.rewrite.recording import Recording, last_name
 from transpiler.rewrite.residue import names_of
 from transpiler.source.tree import walk
 
-_FREE = 8  # for dimensions of arrays that nobody knows
 _CONTROL = (cst.Pass, cst.Break, cst.Continue, cst.Global, cst.Nonlocal, cst.Raise)
 _Assignment = (cst.Assign, cst.AnnAssign, cst.AugAssign)
 _Simple = (cst.SimpleStatementLine, cst.SimpleStatementSuite)
@@ -34,7 +33,7 @@ class Slicer:
         self.sites = sites
         self.extra = set(extra)
         self._creating = _creating_names(ev.module, sites)
-        self._rewriter = _Recording(ev, sites)
+        self._rewriter = Recording(ev, sites)
 
     def module(self, module: cst.Module, calls: Sequence[str]) -> str:
         """The text of the slice; ``calls`` are source lines to be run at its end."""
@@ -113,7 +112,10 @@ class Slicer:
         head = head.visit(self._rewriter) if not isinstance(node, cst.With) else head
         needed.update(names_of(head).read)
         self._suite(node.body, needed)
-        return [head.with_changes(body=body)]
+        new = head.with_changes(body=body)
+        if isinstance(node, cst.With) and not any(self._decides(item.item) for item in node.items):
+            return [_guard(new, sorted(names_of(node).bound))]  # a file, say, that is not there
+        return [new]
 
     def _try(self, node: cst.Try, needed: set[str]) -> list[Statement]:
         body = self._suite(node.body, needed)
@@ -165,7 +167,7 @@ class Slicer:
         return id(node.value) in self.facts.builds and bool(names_of(node).read & needed)
 
     def _calls_creating(self, node: cst.CSTNode) -> bool:
-        return any(_last_name(part.func) in self._creating for part in walk(node) if isinstance(part, cst.Call))
+        return any(last_name(part.func) in self._creating for part in walk(node) if isinstance(part, cst.Call))
 
     def _acts(self, node: cst.CSTNode) -> bool:
         return any(id(part) in self.facts.actions for part in walk(node))
@@ -176,9 +178,7 @@ class Slicer:
             return line
         plain = isinstance(original, cst.Assign) and all(_is_plain(t.target) for t in original.targets)
         names = sorted(names_of(original).bound) if plain else []
-        invented = "\n".join(f"    {name} = __unknown__({name!r})" for name in names) or "    pass"
-        guard = cst.ensure_type(cst.parse_statement(f"try:\n    pass\nexcept Exception:\n{invented}\n"), cst.Try)
-        return guard.with_changes(body=cst.IndentedBlock([line]))
+        return _guard(line, names)
 
     def _decides(self, node: cst.BaseExpression) -> bool:
         """Whether an expression has to do with models, or is known."""
@@ -188,56 +188,13 @@ class Slicer:
         return is_build(value) or not _is_unsure(value)
 
 
-class _Recording(cst.CSTTransformer):
-    """Wraps what makes a model, replaces arrays, and takes out training and printing."""
-
-    def __init__(self, ev: Evaluator, sites: Mapping[int, int]) -> None:
-        self.facts = ev.facts
-        self.sites = sites
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        """Look up every node by the identity it has in the source."""
-        if id(original_node) in self.sites and isinstance(updated_node, cst.BaseExpression):
-            number = cst.Integer(str(self.sites[id(original_node)]))
-            return cst.Call(cst.Name("__record__"), [cst.Arg(number), cst.Arg(updated_node)])
-        if isinstance(original_node, (cst.Call, cst.Attribute)):
-            text = array_text(self.facts.values.get(id(original_node)))
-            return updated_node if text is None else cst.parse_expression(text)
-        if isinstance(original_node, cst.Expr) and self._is_noise(original_node):
-            return cst.Pass()
-        return updated_node
-
-    def _is_noise(self, node: cst.Expr) -> bool:
-        if any(id(part) in self.facts.actions for part in walk(node)):
-            return not any(id(part) in self.sites for part in walk(node))
-        return isinstance(node.value, cst.Call) and _last_name(node.value.func) in ("print", "summary", "plot_model")
-
-
-def array_text(value: Any, depth: int = 0) -> str | None:
-    """The call that makes a stand-in for arrays of known shape, also nested in tuples and lists."""
-    if isinstance(value, Array) and value.shape is not None:
-        shape = [_size(dim) for dim in value.shape]
-        return f"__array__({shape!r}, {value.dtype or 'float32'!r})"
-    if isinstance(value, (list, tuple)) and value and depth < 3:
-        parts = [array_text(item, depth + 1) for item in value]
-        if all(part is not None for part in parts):
-            return f"({', '.join(map(str, parts))},)"
-    return None
-
-
-def _size(dim: Any) -> int:
-    if isinstance(dim, Expr):
-        dim = dim.value
-    return dim if isinstance(dim, int) else _FREE
-
-
 def _creating_names(module: cst.Module, sites: Mapping[int, int]) -> set[str]:
     """Functions and methods in whose bodies models are made, also by calls; and classes whose constructors do."""
     bodies: list[tuple[set[str], set[str], bool]] = []
     for node in walk(module):
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             parts = list(walk(node.body))
-            called = {_last_name(part.func) for part in parts if isinstance(part, cst.Call)}
+            called = {last_name(part.func) for part in parts if isinstance(part, cst.Call)}
             bodies.append(({node.name.value}, called, any(id(part) in sites for part in parts)))
     found: set[str] = set()
     while True:
@@ -261,12 +218,6 @@ def _reached(body: cst.IndentedBlock, wanted: set[str]) -> cst.IndentedBlock:
     return body.with_changes(body=kept or [_PASS])
 
 
-def _last_name(func: cst.BaseExpression) -> str:
-    if isinstance(func, cst.Attribute):
-        return func.attr.value
-    return func.value if isinstance(func, cst.Name) else ""
-
-
 def _roots(target: cst.BaseExpression) -> set[str]:
     """The names that an assignment to ``target`` binds or changes."""
     if isinstance(target, cst.Name):
@@ -278,6 +229,13 @@ def _roots(target: cst.BaseExpression) -> set[str]:
     if isinstance(target, (cst.Tuple, cst.List)):
         return {name for element in target.elements for name in _roots(element.value)}
     return set()
+
+
+def _guard(statement: Statement, names: Sequence[str]) -> cst.Try:
+    """A statement that may fail: then its names get values that are made up."""
+    invented = "\n".join(f"    {name} = __unknown__({name!r})" for name in names) or "    pass"
+    guard = cst.ensure_type(cst.parse_statement(f"try:\n    pass\nexcept Exception:\n{invented}\n"), cst.Try)
+    return guard.with_changes(body=cst.IndentedBlock([statement]))
 
 
 def _subject(node: cst.Assign | cst.Expr) -> cst.BaseExpression:
@@ -305,5 +263,3 @@ def _is_future(node: cst.Import | cst.ImportFrom) -> bool:
 _PASS = cst.SimpleStatementLine([cst.Pass()])
 _EMPTY = cst.IndentedBlock([_PASS])
 _NO_ELSE = {"orelse": None}
-
-__all__ = ["Slicer", "array_text"]

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from transpiler import Options, Result, transpile
-from transpiler.diagnostics import Refusal
+from transpiler.diagnostics import Refusal, diagnostic
 from transpiler.result import Building, BuiltModel
+from transpiler.source.cells import Program, join
+from transpiler.source.notebooks import SUFFIX, read_notebook
 from transpiler.verify.children import ChildError, run_child
 
 LIMIT = 300.0  # seconds for one child
@@ -33,13 +35,17 @@ class VerifyError(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out for one model: ``status``, the largest relative ``difference``, and ``detail``."""
+    """What came out for one model: ``status``, the largest relative ``difference``, and ``detail``.
+
+    In a notebook the ``line`` is one of the ``cell``.
+    """
 
     name: str
     line: int
     status: str
     difference: float | None = None
     detail: str = ""
+    cell: int | None = None
 
     def __str__(self) -> str:
         if self.status == EQUAL:
@@ -62,7 +68,20 @@ def verify(source: str, filename: str, options: Options | None = None, limit: fl
     Each model is compared twice: as the translation with ``drop_in`` has it, and as it has it without.
     """
     _check_packages()
-    chosen = options or Options()
+    if filename.endswith(SUFFIX):
+        program = join(read_notebook(source))
+        verdicts = _verify(program.text, f"{filename.removesuffix(SUFFIX)}.py", options or Options(), limit)
+        return tuple(_located(verdict, program) for verdict in verdicts)
+    return _verify(source, filename, options or Options(), limit)
+
+
+def _located(verdict: Verdict, program: Program) -> Verdict:
+    """A verdict on a notebook's program, with its place in the notebook."""
+    place = program.located(diagnostic("KT502", "", verdict.line))
+    return replace(verdict, cell=place.cell, line=place.line)
+
+
+def _verify(source: str, filename: str, chosen: Options, limit: float) -> tuple[Verdict, ...]:
     modes = [transpile(source, filename, replace(chosen, drop_in=drop_in)) for drop_in in (True, False)]
     comparison = _Comparison(filename, modes, limit)
     first, *others = _ways(source)

@@ -34,22 +34,26 @@ _UNKNOWN = 7  # for a number that only the whole program would have
 _ROOTS = ("tensorflow.compat.v1.keras", "tensorflow.python.keras", "tensorflow.contrib.keras", "tensorflow.keras")
 
 
-class Stub:
-    """Stands for anything: a missing package, a training history. Numbers asked of it are always the same."""
+class Stub(int):
+    """Stands for anything that is not there, such as a missing package or a training history; and for a number."""
 
-    def __init__(self, name: str = "value") -> None:
-        self.__name__ = name
+    def __new__(cls, *_: Any) -> Stub:  # noqa: PYI034 - what is derived from it is made by `type`
+        """Make one of any arguments: a class may be derived from a stub."""
+        return super().__new__(cls, _UNKNOWN)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Stub(name)
+        return Stub()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Stub:
-        return Stub(self.__name__)
+        return Stub()
 
     def __getitem__(self, key: Any) -> Stub:
-        return Stub(self.__name__)
+        return Stub()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        return None
 
     def __enter__(self) -> Any:
         return self
@@ -63,14 +67,6 @@ class Stub:
     def __len__(self) -> int:
         return _UNKNOWN
 
-    def __int__(self) -> int:
-        return _UNKNOWN
-
-    def __add__(self, other: Any) -> Any:
-        return _UNKNOWN + other
-
-    __radd__ = __add__
-
 
 class _Missing(types.ModuleType):
     """A package that is not installed: importing it works, whatever is in it is a stub."""
@@ -80,7 +76,7 @@ class _Missing(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Stub(name)
+        return Stub()
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -194,7 +190,7 @@ _ACTIONS = (
 
 def _idle(name: str) -> Callable[..., Stub]:
     def idle(*args: Any, **kwargs: Any) -> Stub:
-        return Stub(name)
+        return Stub()
 
     return idle
 

@@ -64,6 +64,15 @@ model = keras.Sequential([keras.Input((x_train.shape[1],)), layers.Dense(10)])
     assert "__array__([60000, 784], 'float32')" in text
 
 
+def test_sizes_that_only_the_program_knows_are_computed_there() -> None:
+    text = building("""
+header = open("data.csv").readline().split(",")
+table = np.zeros((100, len(header) - 1))
+model = keras.Sequential([keras.Input((table.shape[-1],)), layers.Dense(10)])
+""").source
+    assert "__array__([100, len(header) - 1], 'float64')" in text
+
+
 def test_a_main_function_is_cut_to_what_builds() -> None:
     found = building("""
 def main():

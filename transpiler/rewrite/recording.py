@@ -8,6 +8,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.evaluate.core import Evaluator
+from transpiler.evaluate.functions import source_text
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
 from transpiler.source.tree import walk
@@ -43,8 +44,8 @@ class Recording(cst.CSTTransformer):
 def _array_text(value: Any, depth: int = 0) -> str | None:
     """The call that makes a stand-in for arrays of known shape, also nested in tuples and lists."""
     if isinstance(value, Array) and value.shape is not None:
-        shape = [_size(dim) for dim in value.shape]
-        return f"__array__({shape!r}, {value.dtype or 'float32'!r})"
+        shape = ", ".join(map(_size, value.shape))
+        return f"__array__([{shape}], {value.dtype or 'float32'!r})"
     if isinstance(value, (list, tuple)) and value and depth < 3:
         parts = [_array_text(item, depth + 1) for item in value]
         if all(part is not None for part in parts):
@@ -52,10 +53,11 @@ def _array_text(value: Any, depth: int = 0) -> str | None:
     return None
 
 
-def _size(dim: Any) -> int:
+def _size(dim: Any) -> str:
+    """A dimension as text: what only the running program knows is computed there."""
     if isinstance(dim, Expr):
-        dim = dim.value
-    return dim if isinstance(dim, int) else _FREE
+        return repr(dim.value) if dim.known else source_text(dim)
+    return repr(dim) if isinstance(dim, int) else str(_FREE)
 
 
 def last_name(func: cst.BaseExpression) -> str:

@@ -115,6 +115,7 @@ def invented(name: str) -> Any:
 
 def stand_in(shape: list[int], dtype: str) -> Any:
     """An array of a known shape: random numbers, a constant where it would be large."""
+    shape = [int(size) for size in shape]
     try:
         kind = np.dtype(dtype)
     except TypeError:

@@ -346,5 +346,5 @@ def test_version_and_help(transpile: Command) -> None:
     assert transpile("--version").out.startswith("transpile, version ")
     text = transpile("--help").out
     assert "--drop-in" in text
-    assert "--verify" not in text
+    assert "--verify" in text
     assert "--review" not in text

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transpiler.diagnostics import Diagnostic
 from transpiler.options import Options
-from transpiler.result import Result
+from transpiler.result import Building, Result
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -44,19 +45,20 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
     from transpiler.source.positions import positions_of
     from transpiler.source.read import ReadError, parse_module
 
+    options = options or Options()
     notebook = read_notebook(source)
     program = join(notebook)
     try:
         with collector_paused():
             module = parse_module(program.text, filename)
             positions = positions_of(module, program.place)
-            evaluation, translation, pieces = _translate(module, positions, filename, options or Options())
+            evaluation, translation, pieces = _translate(module, positions, filename, options)
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
     text, lost = "".join(piece.text for piece in pieces), evaluation.lost_lines()
     code = notebook.with_sources(program.sources(text, lost))
     told = [*program.diagnostics, *map(program.located, evaluation.diagnostics), *program.silenced(text, lost)]
-    return Result(code, _ordered(told), translation.summaries())
+    return Result(code, _ordered(told), translation.summaries(), building=_building(evaluation, translation, options))
 
 
 def translate(
@@ -81,7 +83,8 @@ def translate(
             positions = positions_of(module)
         evaluation, translation, pieces = _translate(module, positions, filename, options, modules, neighbours)
     read = project.read_files if (project := evaluation.modules.project) is not None else ()
-    result = Result(format_pieces(pieces), _ordered(_own(evaluation, neighbours)), translation.summaries(), read)
+    told, building = _ordered(_own(evaluation, neighbours)), _building(evaluation, translation, options)
+    result = Result(format_pieces(pieces), told, translation.summaries(), read, building)
     return Translated(result, evaluation, translation)
 
 
@@ -101,6 +104,13 @@ def _translate(
     evaluation = evaluate(module, positions, options.entry, modules)
     translation = translate_models(evaluation, filename, options, neighbours)
     return evaluation, translation, assemble(evaluation, translation, neighbours)
+
+
+def _building(evaluation: Evaluator, translation: Translation, options: Options) -> Callable[[], Building]:
+    """The part of the program that builds its models, worked out when somebody asks."""
+    from transpiler.rewrite.building import building_of
+
+    return partial(building_of, evaluation, translation, options.entry)
 
 
 def _modules(

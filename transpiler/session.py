@@ -35,6 +35,7 @@ class Request:
     weights: Path | None = None
     weights_out: Path | None = None
     model: str | None = None
+    verify: bool = False
     check: bool = False
     diff: bool = False
     report: Path | None = None
@@ -140,6 +141,29 @@ class Session:
         self._note(delivered)
         if self.request.weights:
             self._convert_weights(result)
+        if self.request.verify:
+            self._verify(found, job)
+
+    def _verify(self, translated: FileResult, job: Job) -> None:
+        """Compare with real Keras: one line a model; a mismatch becomes a diagnostic."""
+        from transpiler.verify import DIFFERENT, VerifyError, verify
+
+        shown = translated.file
+        self._say(f"{shown}: verify: running the code of this file that builds models, under Keras")
+        try:
+            verdicts = verify(translated.text, job.filename, self.tree.options(job))
+        except VerifyError as error:
+            self._say(f"{shown}: verify: {error}; {error.hint}")
+            self.status = UNUSABLE
+            return
+        for verdict in verdicts:
+            place = verdict.line if verdict.cell is None else f"cell {verdict.cell}:{verdict.line}"
+            self._say(f"{shown}:{place}: verify: {verdict}")
+        if not verdicts:
+            self._say(f"{shown}: verify: no model in it")
+        parted = (v for v in verdicts if v.status == DIFFERENT)
+        if found := tuple(replace(diagnostic("KT502", str(v), v.line), cell=v.cell) for v in parted):
+            self._add(INCOMPLETE, replace(translated, diagnostics=found, models=()))
 
     def _copy_modules(self) -> None:
         """Copy the modules without Keras that outputs in another directory import."""

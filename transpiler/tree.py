@@ -86,7 +86,7 @@ class Tree:
 
         project = self.project(job)
         if project is None or job.source is None or self._stands_alone(job, project):
-            return transpile(text, job.filename, job.settings.options(job.source, self.drop_in, self.entry))
+            return transpile(text, job.filename, self._plain_options(job))
         path = job.source.resolve()
         try:
             self._finish(path)
@@ -124,12 +124,16 @@ class Tree:
         job = self._files[path]
         project = self.project(job)
         assert project is not None
-        return translate(project.load(path).source.text, job.shown, self._options(job), project, neighbours)
+        return translate(project.load(path).source.text, job.shown, self.options(job), project, neighbours)
 
-    def _options(self, job: Job) -> Options:
-        options = job.settings.options(job.source, self.drop_in, self.entry)
+    def options(self, job: Job) -> Options:
+        """How a job's file is translated by itself."""
+        options = self._plain_options(job)
         project = self.project(job)
         return options if project is None else replace(options, root=project.root)
+
+    def _plain_options(self, job: Job) -> Options:
+        return job.settings.options(job.source, self.drop_in, self.entry)
 
     # -- the others -------------------------------------------------------------------------------------------------
     def _neighbours(self, job: Job, project: Project) -> Neighbours:

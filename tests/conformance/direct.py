@@ -160,6 +160,9 @@ def redraw(model: Any, rng: np.random.Generator) -> None:
             value = rng.uniform(0.5, 1.5, shape)
         if "seed" not in variable.path:
             variable.assign(value)
+    for layer in getattr(model, "layers", ()):
+        if hasattr(layer, "finalize_state"):  # takes its constants from the variables
+            layer.finalize_state()
 
 
 def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
@@ -177,7 +180,8 @@ def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
         owner = layers[ref.layer.name]
         for step in ref.path:
             owner = _of_list(owner, step) if isinstance(owner, (list, tuple)) else getattr(owner, step)
-        return np.asarray(getattr(owner, ref.name).numpy())
+        adapted = getattr(owner, f"adapt_{ref.name}", None)  # what `Normalization` calls its variables
+        return np.asarray((getattr(owner, ref.name) if adapted is None else adapted).numpy())
 
     return find
 

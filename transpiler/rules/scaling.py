@@ -10,7 +10,6 @@ from transpiler.graph.keras import Layer, TensorSpec
 from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import FIRST, Code, Value, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
-from transpiler.rules.initializers import initializer
 from transpiler.rules.layout import literal, normalize_axis
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class Normalization(LayerRule):
             # Keras' names of the variables are `mean` and `variance`; its layer calls them so as well
             reshape = () if shape == self._sizes(layer, inputs.spec) else (WeightOp("reshape", (shape,)),)
             maps = tuple(WeightMap(name, (WeightRef(layer, name),), reshape) for name in ("mean", "variance"))
-            args = (Code(f"torch.zeros({literal(shape)})"), Code(f"torch.ones({literal(shape)})"))
+            args: tuple[Code, ...] = (Code(f"torch.zeros({literal(shape)})"), Code(f"torch.ones({literal(shape)})"))
         else:
             view = _view(config["mean"], shape, len(kept))
             args = tuple(Code(f"torch.tensor({literal(config[name])}){view}") for name in ("mean", "variance"))

@@ -7,7 +7,7 @@ import libcst as cst
 from transpiler.evaluate.core import Evaluator, is_known
 from transpiler.evaluate.natives import only_reads
 from transpiler.evaluate.values import Opaque, Symbol
-from transpiler.rules.base import LAYERS, OBJECTS
+from transpiler.rules.base import LAYERS, OBJECTS, REFUSED
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS, canonical
 
 
@@ -58,10 +58,14 @@ def _overshadow(ev: Evaluator, module: str) -> None:
             ev.scope.names[name] = Opaque.named(name, name, f"`from {module} import *` may set `{name}`")
 
 
+# What is neither layer nor object, and can be named all the same.
+_OTHERS = ("keras.Input", "keras.Model", "keras.Sequential", "keras.layers.merge", "keras.layers.Merge")
+
+
 def star_names(module: str) -> dict[str, Symbol]:
     """The names that ``from module import *`` binds, as far as the rules know them."""
     prefix = canonical(module)
-    known = {*LAYERS, *OBJECTS, *MERGE_FUNCTIONS, *KERAS1_CLASSES, "keras.Input", "keras.Model", "keras.Sequential"}
+    known = {*LAYERS, *OBJECTS, *REFUSED, *MERGE_FUNCTIONS, *KERAS1_CLASSES, *_OTHERS}
     names: dict[str, Symbol] = {}
     for symbol in known:
         owner, _, leaf = symbol.rpartition(".")

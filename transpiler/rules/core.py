@@ -359,17 +359,11 @@ class Rescaling(LayerRule):
         return value
 
 
-@layer_rule("keras.layers.Identity", "keras.layers.ActivityRegularization", "keras.layers.InputLayer")
+@layer_rule("keras.layers.Identity")
 class Identity(LayerRule):
     """The input as it is."""
 
     layout = "any"
-    params = params("shape=None, l1=0.0, l2=0.0")
-
-    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
-        if config["l1"] or config["l2"]:
-            raise Refusal("KT102", "`ActivityRegularization` is not supported")
-        return config
 
     def infer(self, layer: Layer, inputs: Any, **call: Any) -> Any:
         return inputs
@@ -379,3 +373,26 @@ class Identity(LayerRule):
 
     def lower(self, cx: Lowering, layer: Layer, inputs: Any, training: Any = None) -> Any:
         return inputs
+
+
+@layer_rule("keras.layers.ActivityRegularization")
+class ActivityRegularization(Identity):
+    """Nothing but a penalty, which is refused unless it is zero."""
+
+    params = params("l1=0.0, l2=0.0")
+
+    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
+        if config["l1"] or config["l2"]:
+            raise Refusal("KT102", "`ActivityRegularization` is not supported")
+        return config
+
+
+@layer_rule("keras.layers.InputLayer")
+class InputLayer(Identity):
+    """An input as a layer; its shape is read by the evaluator."""
+
+    params = params("shape=None, ragged=False, input_tensor=None, optional=False")
+
+    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
+        refuse_given(config, self.symbol, "ragged", "input_tensor", "optional")
+        return config

@@ -29,8 +29,9 @@ _COMMON = (
     "kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros', {extra}"
     "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
     "kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, "
-    "seed=None, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, "
+    "{seed}return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, "
 )
+_SEED = "seed=None, "
 _REST = "use_cudnn='auto', zero_output_for_mask=False, implementation=2, time_major=False"
 _OLD = {
     "units": "output_dim",
@@ -308,7 +309,9 @@ class SimpleRNN(Recurrent):
     """Keras' fully connected RNN."""
 
     kind, states = "RNN", 1
-    params = params("units, activation='tanh', use_bias=True, " + _COMMON.format(extra="") + _REST, **_OLD)
+    params = params(
+        "units, activation='tanh', use_bias=True, " + _COMMON.format(extra="", seed="") + "seed=None, " + _REST, **_OLD
+    )
     examples = (("SimpleRNN(4)", (5, 3)), ("SimpleRNN(4, activation='relu', return_sequences=True)", (5, 3)))
 
 
@@ -319,7 +322,7 @@ class LSTM(Recurrent):
     kind, states = "LSTM", 2
     params = params(
         "units, activation='tanh', recurrent_activation='default', use_bias=True, "
-        + _COMMON.format(extra="unit_forget_bias=True, ")
+        + _COMMON.format(extra="unit_forget_bias=True, ", seed=_SEED)
         + _REST,
         recurrent_activation="inner_activation",
         **_OLD,
@@ -334,7 +337,7 @@ class GRU(Recurrent):
     kind, states = "GRU", 1
     params = params(
         "units, activation='tanh', recurrent_activation='default', use_bias=True, "
-        + _COMMON.format(extra="")
+        + _COMMON.format(extra="", seed=_SEED)
         + "reset_after=None, "
         + _REST,
         recurrent_activation="inner_activation",

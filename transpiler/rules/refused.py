@@ -48,8 +48,8 @@ _TABLE: dict[str, dict[str, str]] = {
         "what it asks is known while the model is built": "allclose dtype is_tensor ndim size convert_to_numpy",
         "its numbers differ from the function of that name": "sparsemax",
         _YET: "affine_transform argpartition array array_split bitwise_invert cdist cholesky_inverse corrcoef "
-        "correlate crop_images ctc_decode ctc_loss diag diagflat digitize dsplit eigh elastic_transform extract_patches_3d "
-        "extract_sequences fold gaussian_blur get_item glu hsplit hsv_to_rgb inner isin kron lstsq lu_factor "
+        "correlate crop_images ctc_decode ctc_loss diag diagflat digitize dsplit eigh elastic_transform "
+        "extract_patches_3d extract_sequences fold gaussian_blur get_item glu hsplit hsv_to_rgb inner isin kron lstsq lu_factor "
         "map_coordinates matrix_rank meshgrid nanargmax nanargmin nancumprod nancumsum nanmedian nanpercentile nanprod "
         "nanquantile nanstd nanvar pad_images perspective_transform pinv psnr qr rearrange rgb_to_grayscale "
         "rgb_to_hsv scale_and_translate searchsorted slogdet sobel_edges solve_triangular ssim svd trapezoid unfold "

@@ -10,7 +10,7 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arrays import Arrays
 from transpiler.emit.compiling import Compiler
-from transpiler.emit.data import render_function
+from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
 from transpiler.emit.places import Places
 from transpiler.emit.plan import Logits, has_option, method, needs_of
@@ -56,6 +56,8 @@ class TrainingEmitter:
             found = RUNTIME[action.symbol]
         elif action.symbol == "keras.History.item":
             found = f"{receiver}[{self.compiler.history_key(action, given['key'])}]"
+        elif action.layer is not None:
+            found = render_adapt(action, given, receiver)
         elif action.symbol.startswith("keras.History."):
             found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
         else:

@@ -58,7 +58,7 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
     helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
     if rewriter.written and (init := translation.init_weights()):
         helpers.append(init)
-    helpers.extend(emitter.helpers())
+    helpers.extend(source for source in emitter.helpers() if source.strip() not in map(str.strip, helpers))
     if on_device and rewriter.written:
         helpers.insert(0, _DEVICE)
     imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports

@@ -49,11 +49,11 @@ _TABLE: dict[str, dict[str, str]] = {
         "its numbers differ from the function of that name": "sparsemax",
         _YET: "affine_transform argpartition array array_split bitwise_invert cdist cholesky_inverse corrcoef "
         "correlate crop_images ctc_decode ctc_loss diag diagflat digitize dsplit eigh elastic_transform "
-        "extract_patches_3d extract_sequences fold gaussian_blur get_item glu hsplit hsv_to_rgb inner isin kron lstsq lu_factor "
-        "map_coordinates matrix_rank meshgrid nanargmax nanargmin nancumprod nancumsum nanmedian nanpercentile nanprod "
-        "nanquantile nanstd nanvar pad_images perspective_transform pinv psnr qr rearrange rgb_to_grayscale "
-        "rgb_to_hsv scale_and_translate searchsorted slogdet sobel_edges solve_triangular ssim svd trapezoid unfold "
-        "unravel_index vdot vsplit",
+        "extract_patches_3d extract_sequences fold gaussian_blur get_item glu hsplit hsv_to_rgb inner isin "
+        "kron lstsq lu_factor map_coordinates matrix_rank meshgrid nanargmax nanargmin nancumprod nancumsum "
+        "nanmedian nanpercentile nanprod nanquantile nanstd nanvar pad_images perspective_transform pinv psnr "
+        "qr rearrange rgb_to_grayscale rgb_to_hsv scale_and_translate searchsorted slogdet sobel_edges "
+        "solve_triangular ssim svd trapezoid unfold unravel_index vdot vsplit",
     },
     "random": {
         "a seed of its own is not kept: the output draws from torch's generator": "SeedGenerator",

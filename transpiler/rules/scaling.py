@@ -141,6 +141,7 @@ class Normalization(LayerRule):
             # Keras' names of the variables are `mean` and `variance`; its layer calls them so as well
             reshape = () if shape == self._sizes(layer, inputs.spec) else (WeightOp("reshape", (shape,)),)
             maps = tuple(WeightMap(name, (WeightRef(layer, name),), reshape) for name in ("mean", "variance"))
+            config["statistics_shape"] = shape
             args: tuple[Code, ...] = (Code(f"torch.zeros({literal(shape)})"), Code(f"torch.ones({literal(shape)})"))
         else:
             view = _view(config["mean"], shape, len(kept))

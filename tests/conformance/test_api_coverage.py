@@ -15,6 +15,7 @@ import pytest
 
 from transpiler.rules.activations import FORMS
 from transpiler.rules.base import COMMON_PARAMS, LAYERS, OBJECTS, OPS, REFUSED
+from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS, canonical
 from transpiler.rules.opnames import op_call
 
@@ -65,6 +66,8 @@ def is_known(module: str, name: str) -> bool:
         return True
     if module == "activations":
         return _is_activation(name)
+    if symbol in FUNCTIONS:
+        return True
     return module in ("ops", "random") and _is_op(f"keras.{module}.{name}")
 
 

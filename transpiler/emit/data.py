@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
+from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.layout import literal
@@ -39,6 +40,8 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return [f"torch.manual_seed({texts['seed']})"]
     if symbol == "keras.backend.clear_session":
         return []
+    if symbol in LOOKUPS:
+        return render_lookup(action, texts)
     raise Refusal("KT101", f"`{symbol}` is not translated")
 
 

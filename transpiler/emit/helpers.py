@@ -33,6 +33,8 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{f"load_{name}": ("data/load_table", {"which": name, "digest": digest}) for name, digest in _TABLES.items()},
     **{f"{name}_word_index": ("data/load_word_index", {"which": name, "digest": d}) for name, d in _WORDS.items()},
     **{name: (f"data/{name}", {}) for name in _ARRAYS},
+    "StringLookup": ("data/string_lookup", {}),
+    "TextVectorization": ("data/text_vectorization", {}),
     "Normalization": ("helpers/normalization", {}),
     "fit_normalization": ("data/fit_normalization", {}),
     **{name: ("training/losses", {"which": name}) for name in _LOSSES},

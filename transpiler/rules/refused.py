@@ -6,7 +6,6 @@ from transpiler.rules.base import refuse
 
 _YET = "not translated yet"
 _FOREIGN = "it runs a model of another framework, which this tool cannot see into"
-_STRINGS = "PyTorch has no tensors of strings: look the words up in the data pipeline and feed numbers to the model"
 _HASH = "its hash (FarmHash64, SipHash64) has no counterpart in PyTorch: hash the data beforehand"
 _LABELS = "it changes labels or boxes along with the images: do this in the data pipeline"
 _CONFIG = "a configuration as data is not followed: build the object by its class"
@@ -21,7 +20,6 @@ _WINDOW = "not translated yet: compute the window with NumPy"
 _TABLE: dict[str, dict[str, str]] = {
     "layers": {
         _FOREIGN: "FlaxLayer JaxLayer TFSMLayer",
-        _STRINGS: "StringLookup TextVectorization",
         _HASH: "Hashing HashedCrossing",
         _LABELS: "CutMix MixUp MaxNumBoundingBoxes",
         _CONFIG: "serialize deserialize",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
@@ -333,29 +332,6 @@ class RepeatVector(LayerRule):
         count = inline_dim(layer.config["n"])
         template = f"{{0}}.unsqueeze(1).expand(-1, {count}, -1)"
         value: Value = cx.op(template, inputs, self.infer(layer, inputs.spec), KERAS)
-        return value
-
-
-@layer_rule("keras.layers.Rescaling")
-class Rescaling(LayerRule):
-    """``x * scale + offset`` with numbers, or one number per channel."""
-
-    layout = "any"
-    params = params("scale, offset=0.0")
-    examples = (("Rescaling(1 / 255)", (4, 4, 3)), ("Rescaling(2.0, offset=-1.0)", (4,)))
-
-    def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
-        return inputs if inputs.dtype.startswith("float") else replace(inputs, dtype="float32")
-
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
-        scale, offset = layer.config["scale"], layer.config["offset"]
-        if isinstance(scale, (list, tuple)) or isinstance(offset, (list, tuple)):
-            raise Refusal("KT102", "`Rescaling` with a scale or offset per channel is not supported")
-        text = f"{{0}} * {literal(scale)}"
-        if offset:
-            text += f" - {literal(-offset)}" if offset < 0 else f" + {literal(offset)}"
-        spec = self.infer(layer, inputs.spec)
-        value: Value = cx.op(text, inputs, spec, inputs.layout, inputs.features, operator=True)
         return value
 
 

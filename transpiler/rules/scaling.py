@@ -1,4 +1,4 @@
-"""Layers that bring their input to a scale: UnitNormalization, RMSNormalization and Normalization."""
+"""Layers that bring their input to a scale: Rescaling, UnitNormalization, RMSNormalization and Normalization."""
 
 from __future__ import annotations
 
@@ -10,10 +10,53 @@ from transpiler.graph.keras import Layer, TensorSpec
 from transpiler.graph.symbolic import is_known
 from transpiler.graph.torch import FIRST, Code, Value, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LayerRule, WeightSpec, layer_rule, params
-from transpiler.rules.layout import literal, normalize_axis
+from transpiler.rules.layout import is_featured, literal, normalize_axis, physical_dim
 
 if TYPE_CHECKING:
     from transpiler.rules.lowering import Lowering
+
+
+@layer_rule("keras.layers.Rescaling")
+class Rescaling(LayerRule):
+    """``x * scale + offset`` with numbers, or one number per channel."""
+
+    layout = "any"
+    params = params("scale, offset=0.0")
+    examples = (("Rescaling(1 / 255)", (4, 4, 3)), ("Rescaling(2.0, offset=-1.0)", (4,)))
+
+    def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
+        for name in ("scale", "offset"):
+            value = layer.config[name]
+            if isinstance(value, (list, tuple)) and len(value) not in (1, inputs.shape[-1]):
+                raise Refusal("KT104", f"{len(value)} numbers of `{name}` do not fit {inputs.shape[-1]} channels")
+        return inputs if inputs.dtype.startswith("float") else replace(inputs, dtype="float32")
+
+    def mask(self, layer: Layer, inputs: Any, masks: Any) -> Any:
+        return "pass"
+
+    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
+        scale, offset = layer.config["scale"], layer.config["offset"]
+        spec = self.infer(layer, inputs.spec)
+        if is_featured(inputs) and (isinstance(scale, (list, tuple)) or isinstance(offset, (list, tuple))):
+            inputs = cx.keras_order(inputs)
+        text = f"{{0}} * {_per_channel(inputs, scale)}"
+        if isinstance(offset, (list, tuple)):
+            text += f" + {_per_channel(inputs, offset)}"
+        elif offset:
+            text += f" - {literal(-offset)}" if offset < 0 else f" + {literal(offset)}"
+        value: Value = cx.op(text, inputs, spec, inputs.layout, inputs.features, operator=True)
+        return value
+
+
+def _per_channel(x: Value, value: Any) -> str:
+    """A number, or one number a channel as a tensor that lies beside ``x``."""
+    if not isinstance(value, (list, tuple)):
+        return literal(value)
+    if len(value) == 1:
+        return literal(float(value[0]))
+    view = "" if physical_dim(x, -1) == x.spec.rank - 1 else f".view(-1{', 1' * (x.spec.rank - 2)})"
+    numbers = ", ".join(literal(float(item)) for item in value)
+    return f"torch.tensor([{numbers}], device={{0}}.device){view}"
 
 
 @layer_rule("keras.layers.UnitNormalization")

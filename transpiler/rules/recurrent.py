@@ -73,8 +73,6 @@ class Recurrent(LayerRule):
                 config[name] = OLD_HARD_SIGMOID
         if config.get("reset_after", 0) is None:
             config["reset_after"] = legacy is None
-        if config["stateful"]:
-            raise Refusal("KT102", "`stateful=True` is not supported: the state between batches is not kept")
         if config["time_major"]:
             raise Refusal("KT102", "`time_major=True` is not supported")
         if config["activity_regularizer"] is not None:
@@ -143,6 +141,8 @@ class Recurrent(LayerRule):
             mask = None if mask is None else cx.op("torch.flip({0}, dims=(1,))", mask, mask.spec)
         width = x.spec.shape[-1]
         zero_masked = zero_masked or bool(config["zero_output_for_mask"])
+        if config.get("stateful") and (mask is not None or not fused(config)):
+            raise Refusal("KT102", "`stateful=True` is supported without masks and for torch's own kinds of cells only")
         if fused(config):
             module = _fused_module(cx, cell, width, suffix, mask is not None, zero_masked)
             return _run_fused(cx, module, cell, x, state, mask, 1)
@@ -186,6 +186,8 @@ def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: boo
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")
         if zero_masked:
             extra["zero_masked"] = True
+    elif cell.config.get("stateful"):
+        cls, helpers = f"Stateful{cell.kind}", ("keeps_state", f"stateful_{cell.kind.lower()}")
     if cell.kind == "RNN" and _plain_name(cell.config["activation"]) == "relu":
         extra["nonlinearity"] = "relu"
     return cx.module(

@@ -95,12 +95,12 @@ def test_symbol_has_a_rule_or_a_reason(module: str, name: str) -> None:
         assert module == "activations" or not is_known(module, name), "it has a rule and a reason against it"
 
 
-LAYER_NAMES = [n for m, n in SYMBOLS if m == "layers" and f"keras.layers.{n}" in LAYERS]
+LAYER_NAMES = [n for m, n in SYMBOLS if m == "layers" and canonical(f"keras.layers.{n}") in LAYERS]
 
 
 @pytest.mark.parametrize("name", LAYER_NAMES)
 def test_parameters_are_those_of_keras(name: str) -> None:
-    rule = LAYERS[f"keras.layers.{name}"]
+    rule = LAYERS[canonical(f"keras.layers.{name}")]
     known = {alias for p in rule.params for alias in (p.name, *p.aliases)} | set(COMMON_PARAMS)
     wanted = set(inspect.signature(getattr(keras.layers, name).__init__).parameters) - {"self", "args", "kwargs"}
     assert not wanted - known, "name the parameter in the rule, and honour or refuse it"
@@ -108,7 +108,7 @@ def test_parameters_are_those_of_keras(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAYER_NAMES)
 def test_positional_order_is_that_of_keras(name: str) -> None:
-    rule = LAYERS[f"keras.layers.{name}"]
+    rule = LAYERS[canonical(f"keras.layers.{name}")]
     ours = [p.name for p in rule.params]
     theirs = [
         p.name for p in inspect.signature(getattr(keras.layers, name).__init__).parameters.values()

@@ -51,6 +51,7 @@ _RENAMED = {
     "keras.layers.GlobalAvgPool1D": "keras.layers.GlobalAveragePooling1D",
     "keras.layers.GlobalAvgPool2D": "keras.layers.GlobalAveragePooling2D",
     "keras.layers.GlobalAvgPool3D": "keras.layers.GlobalAveragePooling3D",
+    "keras.layers.GroupQueryAttention": "keras.layers.GroupedQueryAttention",  # as its class and weight files call it
     "keras.layers.TimeDistributedDense": "keras.layers.Dense",
     "keras.layers.AtrousConv1D": "keras.layers.AtrousConvolution1D",
     "keras.layers.AtrousConv2D": "keras.layers.AtrousConvolution2D",

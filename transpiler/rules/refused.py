@@ -28,7 +28,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "Keras overwrites the kernel at every training step; torch.nn.utils.parametrizations.spectral_norm is not the "
         "same": "SpectralNormalization",
         "its columns read dicts of features: build the inputs by hand": "DenseFeatures",
-        _YET: "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization GroupQueryAttention "
+        _YET: "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization "
         "MelSpectrogram Pipeline RandAugment RandomColorDegeneration RandomColorJitter RandomElasticTransform "
         "RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
         "RandomPosterization RandomSaturation RandomSharpness RandomShear ReversibleEmbedding STFTSpectrogram "

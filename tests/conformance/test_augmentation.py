@@ -140,3 +140,11 @@ def test_sizes(layer: str) -> None:
 )  # fmt: skip
 def test_refused(layer: str, code: str) -> None:
     assert code in codes(program(layer))
+
+
+def test_a_function_of_the_program_with_the_name_of_a_helper() -> None:
+    from transpiler import transpile
+
+    source = program("RandomRotation(0.1)") + "\n\ndef warp_images(x):\n    return x\n\n\nprint(warp_images(3))\n"
+    found = [(d.code, d.line) for d in transpile(source, filename="p.py").diagnostics]
+    assert found == [("KT105", 6)]

@@ -37,8 +37,9 @@ class InitPlan:
 
 def _base_class(cls: str) -> str:
     """The torch class that decides: of a lazy module the one it turns into, of a masked RNN its base."""
-    if cls.startswith("Masked"):
-        return f"nn.{cls.removeprefix('Masked')}"
+    for prefix in ("Masked", "Stateful"):
+        if cls.startswith(prefix):
+            return f"nn.{cls.removeprefix(prefix)}"
     return cls.replace("nn.Lazy", "nn.", 1)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arrays import Arrays
 from transpiler.emit.compiling import Compiler
-from transpiler.emit.data import render_function
+from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
 from transpiler.emit.places import Places
-from transpiler.emit.plan import Logits, has_option, method, needs_of
+from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
 from transpiler.graph.keras import Model
 from transpiler.graph.program import Action, Program, Unknown
 from transpiler.options import Options
@@ -63,6 +63,8 @@ class TrainingEmitter:
             found = RUNTIME[action.symbol]
         elif action.symbol == "keras.History.item":
             found = f"{receiver}[{self.compiler.history_key(action, given['key'])}]"
+        elif action.layer is not None:
+            found = render_adapt(action, given, receiver)
         elif action.symbol.startswith("keras.History."):
             found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
         else:
@@ -271,6 +273,13 @@ class TrainingEmitter:
             raise Refusal("KT302", "`set_weights` is translated only together with `get_weights`")
         return f"{receiver}.load_state_dict({texts['weights']})"
 
+    def reset_states(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
+        """``model.reset_states()``: stateful recurrent layers start afresh."""
+        if not any(layer.config.get("stateful") for layer in layers_of(self._model(action))):
+            return []
+        lines = f"for module in {receiver}.modules():", "    if isinstance(module, KeepsState):"
+        return [*lines, "        module.state = None"]
+
     def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
         """``reset_metrics``: no mean outlives a call, here as in Keras, so nothing is left to do."""
         return []
@@ -289,7 +298,7 @@ def _automatic(action: Action, name: str) -> bool:
 
 
 RUNTIME = REPLACED | DEVICES
-_DEVICELESS = ("summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
+_DEVICELESS = ("reset_states", "summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
 _METHODS: dict[str, _Renderer] = {
     "compile": TrainingEmitter.compile,
@@ -310,4 +319,5 @@ _METHODS: dict[str, _Renderer] = {
     "get_weights": TrainingEmitter.get_weights,
     "set_weights": TrainingEmitter.set_weights,
     "reset_metrics": TrainingEmitter.reset_metrics,
+    "reset_states": TrainingEmitter.reset_states,
 }

@@ -16,6 +16,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.merge import legacy_merge
 from transpiler.evaluate.surgery import clone_model
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
@@ -51,6 +52,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node
         )
         return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
+    if name in ("keras.layers.merge", "keras.layers.Merge"):
+        return legacy_merge(ev, name, args, kwargs, node)
     if name in KERAS1_CLASSES:
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:

@@ -250,7 +250,9 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
     if isinstance(receiver, Layer):
-        raise Refusal("KT302", f"`{method.name}` of a layer is not translated")
+        from transpiler.evaluate.adapt import call_layer_method
+
+        return call_layer_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, Tensor):
         raise Refusal("KT101", f"`{method.name}` of a symbolic tensor is not supported")
     return _container_method(ev, receiver, method.name, args, kwargs, node)

@@ -12,7 +12,7 @@ from transpiler.evaluate.core import Evaluator, is_failed, is_known
 from transpiler.evaluate.natives import only_reads
 from transpiler.evaluate.values import Created, Opaque, ProjectModule, RaiseSignal, Symbol
 from transpiler.graph.symbolic import Expr, Leaf
-from transpiler.rules.base import LAYERS, OBJECTS
+from transpiler.rules.base import LAYERS, OBJECTS, REFUSED
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS, canonical, is_keras
 from transpiler.source.project import Missing
 
@@ -185,10 +185,14 @@ def member(ev: Evaluator, module: ProjectModule, name: str, node: cst.Attribute)
     raise Refusal("KT206", f"{module.source.shown} has no `{name}`")
 
 
+# What is neither layer nor object, and can be named all the same.
+_OTHERS = ("keras.Input", "keras.Model", "keras.Sequential", "keras.layers.merge", "keras.layers.Merge")
+
+
 def star_names(module: str) -> dict[str, Symbol]:
     """The names that ``from module import *`` binds, as far as the rules know them."""
     prefix = canonical(module)
-    known = {*LAYERS, *OBJECTS, *MERGE_FUNCTIONS, *KERAS1_CLASSES, "keras.Input", "keras.Model", "keras.Sequential"}
+    known = {*LAYERS, *OBJECTS, *REFUSED, *MERGE_FUNCTIONS, *KERAS1_CLASSES, *_OTHERS}
     names: dict[str, Symbol] = {}
     for symbol in known:
         owner, _, leaf = symbol.rpartition(".")

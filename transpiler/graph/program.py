@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transpiler.graph.keras import Model, Span
+from transpiler.graph.keras import Layer, Model, Span
 from transpiler.graph.symbolic import Dim
 
 
@@ -74,6 +74,7 @@ class Action:
     discarded: bool = False  # an expression statement: nobody reads the result
     frames: tuple[Any, ...] = ()
     node: Any = None  # the CST expression
+    layer: Layer | None = None  # of a method of a layer
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.diagnostics import diagnostic
 from transpiler.emit.helpers import imports_of
 from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.freezing import Freezing
@@ -65,15 +66,26 @@ def assemble(ev: Evaluator, translation: Translation, neighbours: Neighbours | N
     helpers = [helper_source(name) for name in dict.fromkeys([*translation.helpers(), *functions.helpers])]
     if init := translation.init_weights():
         helpers.append(init)
-    helpers.extend(emitter.helpers())
+    helpers.extend(source for source in emitter.helpers() if source.strip() not in map(str.strip, helpers))
     if on_device and (rewriter.placed or _runs_here(ev)):
         helpers.insert(0, _DEVICE)
     imports = translation.imports() | emitter.imports() | functions.imports | imports_of(helpers)
+    _report_clashes(ev, helpers)
     return _Parts(ev, statements, place, helpers, imports).pieces()
 
 
 def _runs_here(ev: Evaluator) -> bool:
     return any(action.node in ev.positions for action in ev.program.actions if action.symbol in _RUNS)
+
+
+def _report_clashes(ev: Evaluator, helpers: list[str]) -> None:
+    """A class or function of the program's own must not stand in the way of a helper's name."""
+    ours = {name for source in helpers for name in re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)}
+    for node in ev.module.body:
+        if isinstance(node, (cst.ClassDef, cst.FunctionDef)) and node.name.value in ours:
+            span = ev.span(node)
+            message = f"`{node.name.value}` is also the name of a class or function that the output needs"
+            ev.diagnostics.append(diagnostic("KT105", message, span.line, span.column + 1, hint="rename it"))
 
 
 @dataclass

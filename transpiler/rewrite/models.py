@@ -210,7 +210,8 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
     taken = {found.class_name for found in translation.models.values()}
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
     wanted = class_name_for(model, _file_of(ev, model, translation.filename))
-    instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
+    instances = _instances(ev, model, memo)
+    instances |= _shared_modules(model, torch_model, translation) | _adapted(model, instances, memo)
     emit = EmitOptions(instances=instances)
     notes = translation.comments
     summary = _builder_summary(ev, model)
@@ -283,11 +284,26 @@ def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> d
     return found
 
 
+def _adapted(model: Model, instances: Mapping[int, str], memo: Mapping[int, TorchModel]) -> dict[int, str]:
+    """Modules of layers that learned from data by ``adapt``: they are made where that stood, and handed in."""
+    found = _adapted_in(memo[id(model)])
+    for node in model.nodes:
+        nested = memo.get(id(node.target)) if isinstance(node.target, Model) else None
+        if nested is not None and id(nested) not in instances and _adapted_in(nested):
+            raise Refusal("KT105", "an adapted layer in a model that is part of another is not translated here")
+    return found
+
+
+def _adapted_in(torch_model: TorchModel) -> dict[int, str]:
+    modules = (module for module in torch_model.modules() if module.layer is not None)
+    return {id(m): m.layer.config["adapted"] for m in modules if m.layer and "adapted" in m.layer.config}
+
+
 def _shared_modules(model: Model, torch_model: TorchModel, translation: Translation) -> dict[int, str]:
     """Modules of layers that an earlier model holds already: they are handed in, so that both share the weights."""
     found: dict[int, str] = {}
     for module in torch_model.modules():
-        if module.layer is None or not module.weights:
+        if module.layer is None or not module.weights or "adapted" in module.layer.config:
             continue
         for other in translation.models.values():
             owned = _module_of(other, module)

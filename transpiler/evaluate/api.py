@@ -8,6 +8,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
+from transpiler.evaluate.callbacks import make_callback
 from transpiler.evaluate.core import (
     Evaluator,
     FailedDependencyError,
@@ -16,10 +17,12 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.rates import rate_function
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
+from transpiler.rules.callbacks import CALLBACKS
 from transpiler.rules.data import FUNCTIONS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
@@ -52,6 +55,10 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_layer(ev, name, args, kwargs, node)
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if name in CALLBACKS:
+        return make_callback(ev, name, args, kwargs, node)
+    if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
         return known
     if (known := _runtime(ev, name, args, node)) is not NotImplemented:

@@ -11,7 +11,8 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.rates import rate
+from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, OptimizerOf, Property, Symbol
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -124,6 +125,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         receiver.attributes[name] = _attribute_value(name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
+    elif _of_training(ev, receiver, name, target):
+        return
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -131,6 +134,14 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             freeze_layer(ev, receiver)
+
+
+def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:
+    """Whether what is set is one of the attributes that training reads as it goes on."""
+    if isinstance(receiver, OptimizerOf) and isinstance(target, cst.Attribute):
+        rate(ev, receiver, name, target)
+        return True
+    return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
 
 
 def _attribute_value(name: str, text: str, value: Any) -> Any:

@@ -8,9 +8,11 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
+from transpiler.evaluate.callbacks import callback_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
 from transpiler.evaluate.natives import CONSTANTS, METHODS
+from transpiler.evaluate.rates import rate
 from transpiler.evaluate.values import (
     Bound,
     ClassMethod,
@@ -20,14 +22,16 @@ from transpiler.evaluate.values import (
     Instance,
     Method,
     Opaque,
+    OptimizerOf,
     Property,
+    RateOf,
     Row,
     StaticMethod,
     Super,
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor
-from transpiler.graph.program import Action, Array, History
+from transpiler.graph.program import Action, Array, Callback, History
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
@@ -52,6 +56,12 @@ def attribute(  # noqa: C901 - one case a kind of value
         return Method(value, name) if found is None else found
     if isinstance(value, History):
         return _history(ev, value, name, node)
+    if isinstance(value, OptimizerOf):
+        return rate(ev, value, name, node)
+    if isinstance(value, RateOf):
+        return Method(value, name)
+    if isinstance(value, Callback):
+        return callback_attribute(ev, value, name, node)
     if isinstance(value, Instance):
         return _instance(value, name, ev, node)
     if isinstance(value, Property):
@@ -122,6 +132,8 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
         return value.name
     if name == "trainable":
         return value.trainable
+    if name == "optimizer":
+        return OptimizerOf(value)
     return Method(value, name)
 
 

@@ -11,12 +11,14 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
+from transpiler.evaluate.rates import rate
 from transpiler.evaluate.values import (
     ClassValue,
     Created,
     HistoryLogs,
     Instance,
     Opaque,
+    OptimizerOf,
     ProjectModule,
     Property,
     Symbol,
@@ -142,6 +144,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
+    elif _of_training(ev, receiver, name, target):
+        return
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -149,6 +153,14 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             ev.freeze(receiver, receiver.trainable)
+
+
+def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:
+    """Whether what is set is one of the attributes that training reads as it goes on."""
+    if isinstance(receiver, OptimizerOf) and isinstance(target, cst.Attribute):
+        rate(ev, receiver, name, target)
+        return True
+    return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
 
 
 def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, text: str, value: Any) -> None:

@@ -10,6 +10,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.arrays import ARRAY_FUNCTIONS, array_method
+from transpiler.evaluate.callbacks import only_callbacks
 from transpiler.evaluate.classes import instantiate
 from transpiler.evaluate.core import (
     Evaluator,
@@ -22,7 +23,19 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
-from transpiler.evaluate.values import Bound, ClassValue, Function, Generator, Instance, Method, Native, Opaque, Symbol
+from transpiler.evaluate.rates import rate_method
+from transpiler.evaluate.values import (
+    Bound,
+    ClassValue,
+    Function,
+    Generator,
+    Instance,
+    Method,
+    Native,
+    Opaque,
+    RateOf,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -30,6 +43,7 @@ from transpiler.rules.names import is_keras
 from transpiler.rules.training import METHODS as METHODS_OF_MODELS
 from transpiler.source.tree import walk
 
+_ADDING = ("append", "extend", "insert")
 _REPEATABLE = frozenset("builtins.len builtins.sum builtins.sorted os.getenv os.environ.get os.cpu_count".split())
 
 
@@ -247,6 +261,8 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         from transpiler.evaluate.models import call_model_method
 
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, RateOf):
+        return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
     if isinstance(receiver, Layer):
@@ -282,7 +298,7 @@ def _computed(ev: Evaluator, receiver: Any, name: str, values: Any, kwargs: dict
     """The result of a method of a Python value."""
     try:
         result = getattr(receiver, name)(*values, **kwargs)
-        if name in MUTATING:
+        if name in MUTATING and not (name in _ADDING and only_callbacks(receiver)):
             ev.change(receiver)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         if is_known(values):

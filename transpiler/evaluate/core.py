@@ -20,7 +20,7 @@ from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
-from transpiler.graph.program import Action, Array, Program
+from transpiler.graph.program import Action, Array, Callback, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
 
@@ -144,6 +144,7 @@ class Evaluator:
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
     def tick(self) -> None:

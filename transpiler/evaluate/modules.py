@@ -255,6 +255,8 @@ class Modules:
     def interpret(self, ev: Evaluator, module: ProjectModule, source: ModuleSource) -> None:
         """Interpret the statements of a module in its own scope."""
         scan = scan_module(source.module)
+        ev.scan.reads |= scan.reads
+        ev.scan.methods |= scan.methods
         module.scope.constants = {name for name, count in scan.bound.items() if count == 1}
         module.scope.rebound = set(scan.bound)
         module.open = not scan.names.isdisjoint(("globals", "exec", "setattr", "__getattr__"))

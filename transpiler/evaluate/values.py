@@ -17,6 +17,7 @@ from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
     from transpiler.evaluate.scope import Scope
+    from transpiler.graph.keras import Model
     from transpiler.graph.program import Action
     from transpiler.source.project import ModuleSource, Part
 
@@ -60,6 +61,18 @@ class HistoryLogs(Opaque):
     """``history.history``: what ``fit`` reported, by name."""
 
     action: Action | None = None
+
+
+@dataclass(eq=False)
+class OptimizerOf:
+    """``model.optimizer``."""
+
+    model: Model
+
+
+@dataclass(eq=False)
+class RateOf(Opaque):
+    """``model.optimizer.learning_rate``: a number that the output keeps in the optimizer."""
 
 
 @dataclass(eq=False)

@@ -189,7 +189,7 @@ class Rewriter:
         if isinstance(node, cst.FunctionDef):
             return self._function(node)
         if isinstance(node, cst.ClassDef):
-            return [node.with_changes(body=self._block(node.body))]
+            return [self._class(node)]
         if isinstance(node, cst.If):
             return self._if(node)
         if isinstance(node, (cst.For, cst.While, cst.With)):
@@ -360,6 +360,11 @@ class Rewriter:
         if model.class_name not in self.written and not model.provided:
             self.written.add(model.class_name)
             self.classes.append(model.code)
+
+    def _class(self, node: cst.ClassDef) -> cst.ClassDef:
+        rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
+        bases = [rewriter.rewrite(base) for base in node.bases]
+        return node.with_changes(bases=bases, body=self._block(node.body))
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:

@@ -182,6 +182,8 @@ def to_object(ev: Evaluator, value: Any) -> Any:
 def symbol_object(value: Symbol) -> Any:
     """A name of the API given as a configuration value: ``tf.nn.relu``, ``keras.initializers.HeNormal``."""
     owner, _, leaf = value.name.rpartition(".")
+    if leaf == "gelu" and owner in ("keras.ops", "keras.ops.nn"):
+        return value  # the op approximates by default, the activation does not
     if owner in ("keras.activations", "tensorflow.nn", "keras.ops", "tensorflow", "tensorflow.math", "keras.ops.nn"):
         return leaf
     if value.name in OBJECTS and leaf[:1].isupper():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import libcst as cst
@@ -50,7 +51,8 @@ def interpret_uncalled(ev: Evaluator) -> None:
     functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef) and _is_outer(f)]
     functions = [function for function in functions if function.node in ev.positions]
     owners = _owners(ev)
-    for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, functions)):
+    mentions = _mentions(ev, functions)
+    for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, mentions)):
         if function.calls == 0 and _matters(ev, function.node):
             owner = owners.get(id(function))
             guarded(ev, lambda function=function, owner=owner: _trace_alone(ev, function, owner))
@@ -72,14 +74,19 @@ def _owners(ev: Evaluator) -> dict[int, Instance]:
     return found
 
 
-def _is_mentioned(ev: Evaluator, function: Function, functions: list[Function]) -> bool:
-    """Whether another function of the file reads the name of this one, which it then calls."""
-    name = function.name
-    return any(
-        name in ev.scan.reads[id(other.node)] or name in ev.scan.methods[id(other.node)]
-        for other in functions
-        if other is not function and id(other.node) in ev.scan.reads
+def _mentions(ev: Evaluator, functions: list[Function]) -> Counter[str]:
+    """How many functions read each name, or an attribute of that name."""
+    return Counter(
+        name
+        for function in functions
+        for name in ev.scan.reads.get(id(function.node), set()) | ev.scan.methods.get(id(function.node), set())
     )
+
+
+def _is_mentioned(ev: Evaluator, function: Function, mentions: Counter[str]) -> bool:
+    """Whether another function of the file reads the name of this one, which it then calls."""
+    own = function.name in ev.scan.reads[id(function.node)] or function.name in ev.scan.methods[id(function.node)]
+    return mentions[function.name] > own
 
 
 def _matters(ev: Evaluator, node: Any) -> bool:

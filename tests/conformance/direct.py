@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import libcst as cst
@@ -160,6 +160,9 @@ def redraw(model: Any, rng: np.random.Generator) -> None:
             value = rng.uniform(0.5, 1.5, shape)
         if "seed" not in variable.path:
             variable.assign(value)
+    for layer in getattr(model, "layers", ()):
+        if hasattr(layer, "finalize_state"):  # takes its constants from the variables
+            layer.finalize_state()
 
 
 def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
@@ -176,10 +179,23 @@ def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
         assert isinstance(ref.layer, Layer)
         owner = layers[ref.layer.name]
         for step in ref.path:
-            owner = getattr(owner, step)
-        return np.asarray(getattr(owner, ref.name).numpy())
+            owner = _of_list(owner, step) if isinstance(owner, (list, tuple)) else getattr(owner, step)
+        adapted = getattr(owner, f"adapt_{ref.name}", None)  # what `Normalization` calls its variables
+        return np.asarray((getattr(owner, ref.name) if adapted is None else adapted).numpy())
 
     return find
+
+
+def _of_list(layers: Sequence[Any], step: str) -> Any:
+    """One of several sublayers by the name that weight files give it: ``gru_cell``, ``gru_cell_1``."""
+    from keras.src.utils.naming import to_snake_case
+
+    taken: dict[str, Any] = {}
+    for layer in layers:
+        base = to_snake_case(type(layer).__name__)
+        count = sum(name.rpartition("_")[0] == base or name == base for name in taken)
+        taken[f"{base}_{count}" if count else base] = layer
+    return taken[step]
 
 
 def check(source: str, *inputs: np.ndarray, drop_in: bool = True, tolerance: float = 1e-9) -> TorchModel:

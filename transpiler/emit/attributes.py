@@ -40,6 +40,7 @@ class Layout:
     attributes: list[Attribute]
     paths: dict[int, str]  # id of module → state-dict prefix
     targets: dict[int, str]  # id of module or run → "self.conv1"
+    noted: set[int] = field(default_factory=set)  # ids of calls whose comments stand beside their modules
 
     def callee(self, target: Module | Run) -> str:
         """The expression that is called."""
@@ -182,22 +183,26 @@ class Planner:
         done.add(name)
         injected = id(module) in self.injected
         code = name if injected else self.make(module)
-        comments = step.origin.comments if self.sequential else ()
-        layout.attributes.append(Attribute(name, code, [], comments, module, injected))
+        layout.attributes.append(Attribute(name, code, [], self._beside(step, layout), module, injected))
 
     def _place_run(self, run: Run, name: str, layout: Layout) -> None:
         layout.targets[id(run)] = f"self.{name}"
-        item = Attribute(name, comments=run.calls[0].origin.comments if self.sequential else ())
+        item = Attribute(name)
         for index, call in enumerate(run.calls):
             if isinstance(call.target, Module):
                 layout.paths[id(call.target)] = f"{name}.{index}"
                 code = self.make(call.target)
             else:
                 code = call.module_form or ""
-            before = run.calls[max(index - 1, 0)].origin.comments
-            comments = call.origin.comments if call.origin.comments != before else ()
-            item.children.append((code, comments))
+            item.children.append((code, self._beside(call, layout, inner=index > 0)))
         layout.attributes.append(item)
+
+    def _beside(self, call: Call, layout: Layout, inner: bool = False) -> tuple[str, ...]:
+        """The comments that stand with a module in ``__init__``; the others stand in ``forward``."""
+        if not (inner or self.sequential):
+            return ()
+        layout.noted.add(id(call))
+        return call.origin.comments
 
 
 def _has_weights(target: Module | str) -> bool:

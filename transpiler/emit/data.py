@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
+from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
 from transpiler.rules.data import FUNCTIONS
+from transpiler.rules.layout import literal
 
 _SETS = "keras.datasets."
 _PLAIN = {
@@ -38,6 +40,8 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return [f"torch.manual_seed({texts['seed']})"]
     if symbol == "keras.backend.clear_session":
         return []
+    if symbol in LOOKUPS:
+        return render_lookup(action, texts)
     raise Refusal("KT101", f"`{symbol}` is not translated")
 
 
@@ -71,3 +75,16 @@ def _get_file(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str
     digest = texts.get("file_hash", texts.get("md5_hash"))
     shown = [texts["fname"], texts["origin"], *([digest] if digest else [])]
     return f"{helpers.use('get_file')}({', '.join(shown)})"
+
+
+def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:
+    """``normalizer.adapt(data)``: the layer is made here, with the statistics of the data."""
+    assert action.layer is not None
+    config = action.layer.config
+    shape = config.get("statistics_shape")
+    if shape is None:
+        raise Refusal("KT302", "`adapt` of a layer that no model uses is not translated")
+    extra = "" if config["axis"] == (-1,) else f", axis={config['axis']}"
+    extra += "" if len(shape) == 1 else f", shape={literal(shape)}"
+    extra += ", invert=True" if config["invert"] else ""
+    return [f"{receiver} = <fit_normalization>({texts['data']}{extra})"]

@@ -37,8 +37,9 @@ class InitPlan:
 
 def _base_class(cls: str) -> str:
     """The torch class that decides: of a lazy module the one it turns into, of a masked RNN its base."""
-    if cls.startswith("Masked"):
-        return f"nn.{cls.removeprefix('Masked')}"
+    for prefix in ("Masked", "Stateful"):
+        if cls.startswith(prefix):
+            return f"nn.{cls.removeprefix(prefix)}"
     return cls.replace("nn.Lazy", "nn.", 1)
 
 
@@ -154,7 +155,7 @@ def _exceptions(owners: list[tuple[Module, str]], modules: list[Module]) -> list
 
 def whole_classes(owners: Sequence[tuple[Module, str]], modules: list[Module]) -> str:
     """The class test that finds just these weights among all modules, if there is one; else empty text."""
-    composed = any(m.subgraph or not m.cls.startswith("nn.") or m.cls in _COMPOSED for m in modules)
+    composed = any(m.subgraph or not m.cls.startswith(("nn.", "BatchNorm")) or m.cls in _COMPOSED for m in modules)
     if composed or len({key for _, key in owners}) != 1:
         return ""
     classes = sorted({module.cls for module, _ in owners})

@@ -114,7 +114,8 @@ class _Renderer:
         modules = self.graph.modules()
         own = [m for m in modules if id(m) not in self.parameters.injected]
         init = plan_init(own, layout) if self.options.keras_init else InitPlan()
-        forward = render_forward(self.graph, build_lines(self.graph, layout.steps, layout.callee), self._input_names())
+        lines = build_lines(self.graph, layout.steps, layout.callee, layout.noted)
+        forward = render_forward(self.graph, lines, self._input_names())
         penalties = penalty_lines(modules, layout)
         code = environment().get_template("module.py.jinja").render(
             name=self.class_name,
@@ -122,7 +123,7 @@ class _Renderer:
             notes=[docstring_text(note) for note in self._notes()],
             params=[param.declaration for param in self.parameters.params],
             init=self._init_lines(layout.attributes, init),
-            inputs=[f"{name}: {kind}" for name, kind in forward.params],
+            inputs=forward.signature,
             returns=forward.returns,
             body=[self._renamed(line) for line in forward.body],
             penalties=penalties,

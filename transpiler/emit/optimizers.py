@@ -25,14 +25,14 @@ class OptimizerCode:
     helpers: tuple[str, ...] = ()
 
 
-def optimizer_code(value: Any, text: str, parameters: str) -> OptimizerCode:
-    """The optimizer that ``compile`` was given, over ``parameters``."""
+def optimizer_code(value: Any, text: str, parameters: str, *, rate_changes: bool = False) -> OptimizerCode:
+    """The optimizer that ``compile`` was given, over ``parameters``; ``rate_changes`` where callbacks set the rate."""
     obj = _object(value)
     name = _NAMES[obj.symbol.rpartition(".")[2].lower()]
     texts = call_texts(obj.symbol, text)
     _refuse_options(name, obj.config)
     rate = obj.config["learning_rate"]
-    scheduled = isinstance(rate, ApiObject) or bool(plain_number(obj.config["decay"]))
+    scheduled = rate_changes or isinstance(rate, ApiObject) or bool(plain_number(obj.config["decay"]))
     arguments = _Arguments(obj.config, texts)
     build = _BUILDERS.get(name)
     if build is None:

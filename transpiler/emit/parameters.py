@@ -8,7 +8,7 @@ from typing import Any
 
 from transpiler.emit.code import exprs_of
 from transpiler.emit.graph import analyse
-from transpiler.emit.names import Namer, variable
+from transpiler.emit.names import Namer, Wish, variable
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.graph.torch import Module, TorchModel
 
@@ -56,13 +56,7 @@ def collect(
     found = [(expr, real) for expr, real in _expressions(model, instances)]
     global_names = {leaf.name for expr, _ in found for leaf in expr.leaves() if leaf.scope == "global"}
     namer = Namer(taken | global_names | {"self"})
-    for module in modules:
-        source = _instance(module, instances)
-        if source is not None:
-            name = namer.unique(variable(source.rpartition(".")[2], "module"))
-            annotation = submodels.get(id(module.subgraph), "nn.Module") if module.subgraph else module.cls
-            result.params.append(CtorParam(name, annotation, None, source))
-            result.injected[id(module)] = name
+    _collect_modules(result, modules, submodels, instances, namer)
     numbers: list[CtorParam] = []
     for expr, real in found:
         for leaf, known in _local_leaves(expr):
@@ -74,6 +68,24 @@ def collect(
             numbers.append(CtorParam(name, kind, leaf.default, leaf.source or leaf.name))
     result.params += sorted(numbers, key=lambda param: param.default is not None)
     return result
+
+
+def _collect_modules(
+    result: Parameters, modules: list[Module], submodels: Mapping[int, str], instances: Mapping[int, str], namer: Namer
+) -> None:
+    """Add a parameter for each module from outside, called as there, or by its role where it has no name there."""
+    sources = {id(m): source for m in modules if (source := _instance(m, instances)) is not None}
+    found = [module for module in modules if id(module) in sources]
+    wishes = []
+    for module in found:
+        last = sources[id(module)].rpartition(".")[2]
+        given = last.isidentifier()
+        wishes.append(Wish(id(module), variable(last if given else module.role, "module"), given))
+    names = namer.assign(wishes)
+    for module in found:
+        annotation = submodels.get(id(module.subgraph), "nn.Module") if module.subgraph else module.cls
+        result.params.append(CtorParam(names[id(module)], annotation, None, sources[id(module)]))
+        result.injected[id(module)] = names[id(module)]
 
 
 def _instance(module: Module, instances: Mapping[int, str]) -> str | None:

@@ -12,9 +12,16 @@ from transpiler.graph.program import Action, Program
 KINDS = ("criterion", "optimizer", "metrics", "loss_weights", "scheduler")
 
 
+def _reads_rate(action: Action) -> bool:
+    """Whether an action reaches into the optimizer from outside of a callback."""
+    return action.symbol == "keras.Optimizer.rate" and not action.args["hook"]
+
+
 def receiver_text(action: Action) -> str:
     """The expression that names the model, as the source has it."""
     node = action.node
+    if isinstance(node, cst.Attribute):
+        node = cst.Call(cst.ensure_type(node.value, cst.Attribute))
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         owner = node.func.value
         if isinstance(owner, cst.Name) and not owner.lpar:
@@ -30,7 +37,7 @@ class Places:
         self.program = program
         self._actions: dict[int, list[Action]] = {}
         for action in program.actions:
-            if action.model is not None and method(action) in ("compile", *USES):
+            if action.model is not None and (method(action) in ("compile", *USES) or _reads_rate(action)):
                 self._actions.setdefault(id(action.model), []).append(action)
         self._names: dict[tuple[str, str], dict[str, str]] = {}
 

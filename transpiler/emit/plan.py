@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transpiler.diagnostics import Refusal
+from transpiler.emit.callbacks import CallbackNeeds
 from transpiler.emit.losses import CROSSENTROPIES, Output, standard_name
 from transpiler.emit.metrics import resolve_metric, works_on_logits
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Node, Tensor
@@ -210,6 +211,8 @@ class Needs:
     evaluate_prints: bool = False
     frozen: bool = False
     activation: bool = False
+    changes_rate: bool = False  # something else than a schedule sets the learning rate
+    callbacks: CallbackNeeds = field(default_factory=CallbackNeeds)
     tensors: bool = False
     input_dtype: str = "torch.float32"
     target_dtype: str = "torch.float32"
@@ -233,7 +236,7 @@ def needs_of(program: Program, logits: Mapping[int, str]) -> Needs:
     penalised = [has_option(m, "_regularizer") for m in trained.values() if m.outputs is not None]
     needs.penalty = "" if not any(penalised) else "all" if all(penalised) else "some"
     fits = [a for a in actions if method(a) == "fit"]
-    needs.fit = frozenset(key for a in fits for key, value in a.args.items() if value is not None)
+    needs.fit = frozenset(key for a in fits for key, value in a.args.items() if value is not None and value != [])
     needs.validation = bool({"validation_data", "validation_split"} & needs.fit)
     evaluates = [a for a in actions if method(a) == "evaluate"]
     needs.evaluate_prints = any(a.args.get("verbose", "auto") != 0 for a in evaluates)

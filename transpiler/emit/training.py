@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arrays import Arrays
+from transpiler.emit.callbacks import Callbacks, given
 from transpiler.emit.compiling import Compiler
-from transpiler.emit.data import render_function
+from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
+from transpiler.emit.paths import weights_path
 from transpiler.emit.places import Places
-from transpiler.emit.plan import Logits, has_option, method, needs_of
+from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
 from transpiler.graph.keras import Model
-from transpiler.graph.program import Action, Program, Unknown
+from transpiler.graph.program import Action, Callback, Program, Unknown
 from transpiler.options import Options
+from transpiler.rules.callbacks import BASE as CALLBACK
+from transpiler.rules.callbacks import CALLBACKS, kind_of
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.runtime import DEVICES, REPLACED
 
@@ -34,35 +37,55 @@ class Rendered:
 class TrainingEmitter:
     """Renders the actions of a program and collects the helpers that its output file needs."""
 
-    def __init__(self, program: Program, options: Options, layouts: Layouts | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        options: Options,
+        layouts: Layouts | None = None,
+        given: Mapping[int, str | None] | None = None,
+    ) -> None:
         self.program = program
-        self.logits = Logits(program, options.drop_in).decide()
+        decided = {**Logits(program, options.drop_in).decide(), **(given or {})}  # given: by the class of another file
+        self.logits = {key: value for key, value in decided.items() if value is not None}
         self.logits_models: set[int] = set(self.logits)
         self.needs = needs_of(program, self.logits)
         self.helpers_used = Helpers(program.names)
         self.places = Places(program)
         self.arrays = Arrays(program, self.needs, self.helpers_used, layouts or (lambda model: ([], [])))
         self.compiler = Compiler(program, self.needs, self.helpers_used, self.logits, self.arrays, self.places)
+        self.callbacks = Callbacks(program, self.compiler.reported)
+        self.needs.changes_rate = self.callbacks.changes_rate() or any(
+            a.symbol.startswith("keras.Optimizer.") for a in program.actions
+        )
+        self.needs.callbacks = self.callbacks.needs()
         self.needs_device = any(method(a) in _METHODS and method(a) not in _DEVICELESS for a in program.actions)
         self.needs.target_dtype = "torch.long" if self.compiler.index_targets else "torch.float32"
 
     # -- what the splicer asks --------------------------------------------------------------------------------------
     def render(self, action: Action, texts: Mapping[str, str], receiver: str) -> Rendered:
         """What stands in the place of ``action``; ``texts`` are the translated texts of its arguments."""
-        given = dict(texts)
-        if action.symbol in FUNCTIONS:
-            found = render_function(action, given, self.helpers_used)
+        own = dict(texts)
+        found: str | list[str]
+        if action.symbol in CALLBACKS or action.symbol == CALLBACK:
+            options = self.needs.callbacks.options.get(kind_of(action.symbol), frozenset())
+            found = self.callbacks.render(action, self._checkpoint_path(action, own), options)
+        elif action.symbol in FUNCTIONS:
+            found = render_function(action, own, self.helpers_used)
+        elif action.symbol.startswith("keras.Optimizer."):
+            found = self._rate(action, own, receiver)
         elif action.symbol in RUNTIME:
             found = RUNTIME[action.symbol]
         elif action.symbol == "keras.History.item":
-            found = f"{receiver}[{self.compiler.history_key(action, given['key'])}]"
+            found = f"{receiver}[{self.compiler.history_key(action, own['key'])}]"
+        elif action.layer is not None:
+            found = render_adapt(action, own, receiver)
         elif action.symbol.startswith("keras.History."):
             found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
         else:
             renderer = _METHODS.get(method(action))
             if renderer is None:
                 raise Refusal("KT302", f"`{method(action) or action.symbol}` is not translated")
-            found = renderer(self, action, given, receiver)
+            found = renderer(self, action, own, receiver)
         if isinstance(found, str):
             return Rendered(self.helpers_used.keep(self.helpers_used.fill(found)))
         lines = tuple(self.helpers_used.keep(self.helpers_used.fill(line)) for line in found)
@@ -120,7 +143,7 @@ class TrainingEmitter:
 
     def fit(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.fit(...)``."""
-        _refuse(action, "callbacks", "steps_per_epoch", "validation_steps", validation_freq=1)
+        _refuse(action, "steps_per_epoch", "validation_steps", validation_freq=1)
         if isinstance(action.args.get("class_weight"), (list, tuple)):
             raise Refusal("KT301", "`class_weight` must be one dict")
         if action.args.get("class_weight") is not None and action.args.get("sample_weight") is not None:
@@ -130,11 +153,29 @@ class TrainingEmitter:
         if "validation_data" in texts and action.args.get("validation_data") is not None:
             texts["validation_data"] = self._validation(action, texts["validation_data"])
         shown = [*head, self.places.names(action, receiver)["optimizer"], *more]
+        self._show_callbacks(action, texts)
         for name in ("epochs", "batch_size", "validation_split", "validation_data", "shuffle", "class_weight",
-                     "sample_weight", "initial_epoch", "verbose"):  # fmt: skip
+                     "sample_weight", "initial_epoch", "callbacks", "verbose"):  # fmt: skip
             if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
                 shown.append(f"{name}={texts[name]}")
         return f"<fit>({', '.join(shown)})"
+
+    def _show_callbacks(self, action: Action, texts: dict[str, str]) -> None:
+        """Check the callbacks of a ``fit``, and bring them into a list."""
+        value = action.args.get("callbacks")
+        for callback in given(action):
+            if not isinstance(callback, Callback):
+                why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
+                raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+        if not given(action):
+            texts.pop("callbacks", None)
+        elif isinstance(value, Callback):
+            texts["callbacks"] = f"[{texts['callbacks']}]"
+        elif isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
+            raise Refusal("KT301", "lists of callbacks in a list of callbacks are not translated")
+
+    def _checkpoint_path(self, action: Action, texts: dict[str, str]) -> dict[str, str]:
+        return texts | {"filepath": self._path(action, texts)} if "filepath" in texts else texts
 
     def _check_weights(self, action: Action) -> None:
         weighted = action.args.get("class_weight") is not None or action.args.get("sample_weight") is not None
@@ -187,6 +228,19 @@ class TrainingEmitter:
         elif action.args.get("class_weight") is not None:
             shown.append(f"sample_weight=<class_weights>({texts['y']}, {texts['class_weight']})")
         return self._values(action, f"<{method(action)}>({', '.join(shown)})")
+
+    def _rate(self, action: Action, texts: Mapping[str, str], receiver: str) -> str | list[str]:
+        """Where a program reads or sets the learning rate; the output's optimizers have one group of parameters."""
+        what = action.symbol.rpartition(".")[2]
+        if what == "rate":
+            model = receiver.removesuffix(".optimizer")
+            if action.compiled is None:
+                raise Refusal("KT301", "the model is not compiled before this")
+            optimizer = "self.optimizer" if action.args["hook"] else self.places.names(action, model)["optimizer"]
+            return f'{optimizer}.param_groups[0]["lr"]'
+        if what in ("value", "own_value"):
+            return texts["x"] if what == "value" else receiver
+        return [f"{texts['x'] if what == 'set' else receiver} = {texts['value']}"]
 
     # -- inference --------------------------------------------------------------------------------------------------
     def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
@@ -247,10 +301,7 @@ class TrainingEmitter:
         return f"{receiver}.load_state_dict(torch.load({path}, map_location={device}, weights_only=True))"
 
     def _path(self, action: Action, texts: Mapping[str, str]) -> str:
-        value = action.args.get("filepath")
-        if isinstance(value, str) and re.match(r"""^["'].*["']$""", texts["filepath"]):
-            return repr(re.sub(r"(\.weights)?\.(h5|hdf5|keras)$", "", value) + ".pt")
-        return f"<weights_path>({texts['filepath']})"
+        return weights_path(action.args.get("filepath"), texts["filepath"])
 
     def get_weights(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``get_weights``, where the program only puts them back with ``set_weights``."""
@@ -263,6 +314,13 @@ class TrainingEmitter:
         if not any(method(a) == "get_weights" for a in self.program.actions):
             raise Refusal("KT302", "`set_weights` is translated only together with `get_weights`")
         return f"{receiver}.load_state_dict({texts['weights']})"
+
+    def reset_states(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
+        """``model.reset_states()``: stateful recurrent layers start afresh."""
+        if not any(layer.config.get("stateful") for layer in layers_of(self._model(action))):
+            return []
+        lines = f"for module in {receiver}.modules():", "    if isinstance(module, KeepsState):"
+        return [*lines, "        module.state = None"]
 
     def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
         """``reset_metrics``: no mean outlives a call, here as in Keras, so nothing is left to do."""
@@ -282,7 +340,7 @@ def _automatic(action: Action, name: str) -> bool:
 
 
 RUNTIME = REPLACED | DEVICES
-_DEVICELESS = ("summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
+_DEVICELESS = ("reset_states", "summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
 _METHODS: dict[str, _Renderer] = {
     "compile": TrainingEmitter.compile,
@@ -303,4 +361,5 @@ _METHODS: dict[str, _Renderer] = {
     "get_weights": TrainingEmitter.get_weights,
     "set_weights": TrainingEmitter.set_weights,
     "reset_metrics": TrainingEmitter.reset_metrics,
+    "reset_states": TrainingEmitter.reset_states,
 }

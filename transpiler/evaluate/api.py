@@ -8,6 +8,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
+from transpiler.evaluate.callbacks import make_callback
 from transpiler.evaluate.core import (
     Evaluator,
     FailedDependencyError,
@@ -16,11 +17,14 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.merge import legacy_merge
+from transpiler.evaluate.rates import rate_function
 from transpiler.evaluate.surgery import clone_model
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
+from transpiler.rules.callbacks import CALLBACKS
 from transpiler.rules.data import FUNCTIONS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
@@ -51,12 +55,18 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node
         )
         return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
+    if name in ("keras.layers.merge", "keras.layers.Merge"):
+        return legacy_merge(ev, name, args, kwargs, node)
     if name in KERAS1_CLASSES:
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if name in CALLBACKS:
+        return make_callback(ev, name, args, kwargs, node)
+    if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
         return known
     if (known := _runtime(ev, name, args, node)) is not NotImplemented:

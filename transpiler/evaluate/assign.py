@@ -11,7 +11,18 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.rates import rate
+from transpiler.evaluate.values import (
+    ClassValue,
+    Created,
+    HistoryLogs,
+    Instance,
+    Opaque,
+    OptimizerOf,
+    ProjectModule,
+    Property,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -68,8 +79,8 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         ev.keep_alive.append(value)
         return value
     number = value.value if isinstance(value, Expr) else value
-    if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
-        return Expr.of_leaf(Leaf(name, "global", name), number)
+    if type(number) in (int, float) and ev.scope.parent is None and name in ev.scope.constants:
+        return Expr.of_leaf(Leaf(name, "global", name, structural=not ev.modules.is_home(ev.scope)), number)
     if isinstance(value, Expr) and not value.known and not _of_parameters(value):
         return Expr.of_leaf(Leaf(name, "local", name))
     return value
@@ -128,18 +139,13 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
     elif isinstance(receiver, (Instance, ClassValue)):
-        if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
-            value.hint = name
-        if isinstance(value, Model) and value.reference is None and isinstance(receiver, Instance):
-            value.reference = text
-        if ev.unknown_depth and not is_build(value):
-            value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-        owner = receiver.cls.name if isinstance(receiver, Instance) else ""
-        receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
-        if not is_build(value):
-            ev.affect(receiver)
+        _set_on_object(ev, receiver, name, text, value)
+    elif isinstance(receiver, ProjectModule):
+        _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
+    elif _of_training(ev, receiver, name, target):
+        return
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -147,6 +153,36 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             ev.freeze(receiver, receiver.trainable)
+
+
+def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:
+    """Whether what is set is one of the attributes that training reads as it goes on."""
+    if isinstance(receiver, OptimizerOf) and isinstance(target, cst.Attribute):
+        rate(ev, receiver, name, target)
+        return True
+    return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
+
+
+def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, text: str, value: Any) -> None:
+    """An attribute of one of the program's objects or classes."""
+    if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
+        value.hint = name
+    if isinstance(value, Model) and value.reference is None and isinstance(receiver, Instance):
+        value.reference = text
+    if ev.unknown_depth and not is_build(value):
+        value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    owner = receiver.cls.name if isinstance(receiver, Instance) else ""
+    receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
+    if not is_build(value):
+        ev.affect(receiver)
+
+
+def _set_in_module(ev: Evaluator, module: ProjectModule, name: str, text: str, value: Any) -> None:
+    """A name of another module of the project is bound anew."""
+    if ev.unknown_depth:
+        value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    module.scope.names[name] = plain(value) if is_known(value) else value
+    ev.bindings.setdefault((id(module.scope), name), []).append(ev.steps)
 
 
 def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str) -> Any:

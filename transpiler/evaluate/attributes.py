@@ -8,9 +8,12 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
+from transpiler.evaluate.callbacks import callback_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
+from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
+from transpiler.evaluate.rates import rate
 from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
     Bound,
@@ -21,14 +24,17 @@ from transpiler.evaluate.values import (
     Instance,
     Method,
     Opaque,
+    OptimizerOf,
+    ProjectModule,
     Property,
+    RateOf,
     Row,
     StaticMethod,
     Super,
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
-from transpiler.graph.program import Action, Array, History
+from transpiler.graph.program import Action, Array, Callback, History
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
@@ -53,6 +59,12 @@ def attribute(  # noqa: C901 - one case a kind of value
         return Method(value, name) if found is None else found
     if isinstance(value, History):
         return _history(ev, value, name, node)
+    if isinstance(value, OptimizerOf):
+        return rate(ev, value, name, node)
+    if isinstance(value, RateOf):
+        return Method(value, name)
+    if isinstance(value, Callback):
+        return callback_attribute(ev, value, name, node)
     if isinstance(value, Instance):
         return _instance(value, name, ev, node)
     if isinstance(value, Property):
@@ -65,6 +77,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         return value[value.names.index(name)]
     if isinstance(value, (Function, Bound)) and name == "__name__":
         return value.name if isinstance(value, Function) else value.function.name
+    if isinstance(value, ProjectModule):
+        return member(ev, value, name, node)
     if isinstance(value, Opaque):
         return _opaque(ev, value, name, node)
     if type(value) in METHODS or isinstance(value, (dict, tuple)):
@@ -94,7 +108,7 @@ def _tensor(ev: Evaluator, value: Tensor, name: str, node: cst.Attribute) -> Any
 
 def _introspected(ev: Evaluator, found: Any, node: cst.Attribute) -> Any:
     """Note what was read off a layer, a model or a tensor: where that is kept, the output needs the value itself."""
-    if not isinstance(found, Method):
+    if not isinstance(found, (Method, OptimizerOf)):
         ev.facts.introspected[id(node)] = found
         ev.touch()
     return found
@@ -138,6 +152,8 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
         return value.name
     if name == "trainable":
         return value.trainable
+    if name == "optimizer":
+        return OptimizerOf(value)
     return Method(value, name)
 
 

@@ -25,6 +25,8 @@ from transpiler.evaluate.values import (
     Symbol,
     make_row,
 )
+from transpiler.graph.program import Action
+from transpiler.rules.callbacks import BASE as CALLBACK
 from transpiler.rules.names import is_keras
 
 _ENUMS = frozenset(["enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"])
@@ -41,12 +43,17 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     bases = tuple(ev.eval(base.value) for base in node.bases)
     ev.current = node
     for base in bases:
+        if isinstance(base, Symbol) and base.name == CALLBACK:
+            continue
         if isinstance(base, Symbol) and is_keras(base.name):
             ev.scope.set(node.name.value, FAILED)
             raise Refusal("KT105", f"a subclass of `{base.name}` is not translated yet")
         if is_failed(base):
             ev.scope.set(node.name.value, FAILED)
             raise FailedDependencyError
+    for base, written in zip(bases, node.bases, strict=True):
+        if isinstance(base, Symbol) and base.name == CALLBACK:
+            _note_base(ev, written.value)
     scope = Scope(node.name.value, ev.scope, of_class=True)
     outer, ev.scope = ev.scope, scope
     try:
@@ -61,6 +68,11 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     _kind_of_class(ev, found)
     ev.classes.append(found)
     ev.scope.set(node.name.value, _decorated(ev, found))
+
+
+def _note_base(ev: Evaluator, node: cst.BaseExpression) -> None:
+    """The base of a class of callbacks has a twin in the output."""
+    ev.record(Action(CALLBACK, {}, ev.span(node), ev.scope.qualified_name, node=node))
 
 
 def _kind_of_class(ev: Evaluator, cls: ClassValue) -> None:
@@ -133,7 +145,10 @@ def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
 def _plain(cls: ClassValue) -> bool:
     """Whether nothing unknown stands above a class."""
     return all(
-        isinstance(base, ClassValue) and _plain(base) or isinstance(base, Symbol) and base.name in _PLAIN_BASES
+        isinstance(base, ClassValue)
+        and _plain(base)
+        or isinstance(base, Symbol)
+        and (base.name in _PLAIN_BASES or base.name == CALLBACK)
         for base in cls.bases
     )
 

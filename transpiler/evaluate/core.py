@@ -15,11 +15,12 @@ import libcst as cst
 
 from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
 from transpiler.evaluate import limits
+from transpiler.evaluate.modules import Modules
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
 from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
-from transpiler.graph.program import Action, Array, Program
+from transpiler.graph.program import Action, Array, Callback, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
 
@@ -65,7 +66,6 @@ class Facts:
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
-    described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 
 class FailedDependencyError(Exception):
@@ -92,6 +92,7 @@ class Evaluator:
     def __init__(self, module: cst.Module, positions: Positions) -> None:
         self.module = module
         self.positions = positions
+        self.modules = Modules()
         self.scope = Scope("")
         self.facts = Facts()
         self.scan = Scan()
@@ -100,12 +101,13 @@ class Evaluator:
         self.frames: tuple[Frame, ...] = ()
         self.functions: list[Function] = []
         self.statement: cst.CSTNode | None = None
+        self.home_statement: cst.CSTNode | None = None  # the innermost one of the module that is translated
         self.current: cst.CSTNode = module  # the innermost call being worked on, for positions
         self.steps = 0
+        self.last_step = limits.MAX_STEPS
         self.unknown_depth = 0
         self.built = 0  # counts everything that builds: quiet loops are told by it
         self.layer_names: dict[str, int] = {}
-        self.constants: set[str] = set()  # module-level names bound exactly once
         self.image_data_format = "channels_last"
         self.compiled: dict[int, Any] = {}
         self.loop_budget: int | None = None
@@ -142,6 +144,7 @@ class Evaluator:
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
     def tick(self) -> None:
@@ -149,26 +152,27 @@ class Evaluator:
         self.steps += 1
         if self.loop_budget is not None and self.steps > self.loop_budget:
             raise limits.LoopBudgetSpent
-        if self.steps > limits.MAX_STEPS:
+        if self.steps > self.last_step:
             raise limits.LimitReached("the program takes too many steps")
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where ``node`` stands."""
-        where = self.positions.get(node)
+        where, file = self.positions.get(node), ""
+        if where is None and (owner := self.modules.owner(node)) is not None:
+            where, file = owner.positions.get(node), owner.shown
         if where is None:
             return Span(1, 0, 1, 0)
-        return Span(where.start.line, where.start.column, where.end.line, where.end.column)
+        return Span(where.start.line, where.start.column, where.end.line, where.end.column, file)
 
     def origin(self, node: cst.CSTNode) -> Origin:
         """The origin of something built at ``node``."""
-        return Origin(self.span(node), self.frames, self._comments())
-
-    def _comments(self) -> tuple[str, ...]:
-        lines = getattr(self.statement, "leading_lines", ())
-        return tuple(line.comment.value for line in lines if line.comment is not None)
+        return Origin(self.span(node), self.frames)
 
     def report(self, error: Refusal, node: cst.CSTNode | None = None) -> Diagnostic:
         """Turn a refusal into a diagnostic at ``node`` (or the call being worked on)."""
+        owner = self.modules.owner(node or self.current)
+        if owner is not None:
+            return self.modules.report(self, error, node or self.current, owner)
         span = self.span(node or self.current)
         found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
         if found not in self.diagnostics:
@@ -221,6 +225,10 @@ class Evaluator:
         if isinstance(expr, Expr):
             self.place(expr)
         self.facts.values[id(node)] = value
+        if value is FAILED:
+            self.modules.suffered = True
+        elif isinstance(value, (Opaque, Expr)):
+            self.modules.note_leaf(value, self.scope)
         return value
 
     def place(self, expr: Expr) -> None:
@@ -264,7 +272,6 @@ class Evaluator:
     def count_node(self, made: Node) -> None:
         """Note a new node of a graph."""
         self.built += 1
-        self.facts.described.add(id(self.statement))
         self.node_order[id(made)] = len(self.node_order)
         if not isinstance(made.target, str):
             self.calls_of.setdefault(id(made.target), []).append(made)
@@ -348,6 +355,8 @@ class Evaluator:
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""
         text = self.positions.text(node)
+        if text is None and (owner := self.modules.owner(node)) is not None:
+            text = owner.positions.text(node)
         if text is None or "\n" in text:  # the lines of an indented block have its indentation in the module's text
             text = self.module.code_for_node(node)
         return text.strip()

@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known
+from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import (
     ClassMethod,
@@ -109,13 +109,13 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     scope.function = function.node
     bind_parameters(ev, function, scope, args, kwargs, node)
     function.calls += 1
-    if isinstance(function.node, cst.FunctionDef) and _is_generator(function.node):
+    if isinstance(function.node, cst.FunctionDef) and _is_generator(function, function.node):
         return Generator(function, scope)
     outer, ev.scope = ev.scope, scope
     ev.functions.append(function)
     models_before = len(ev.program.models)
     try:
-        with ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
+        with ev.modules.step(node), ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
             result = _run_body(ev, function)
     finally:
         ev.functions.pop()
@@ -170,8 +170,10 @@ def _one_of(function: Function, result: Any, others: list[Any]) -> Any:
     return Opaque(f"what `{function.name}` returns depends on a condition known only at run time")
 
 
-def _is_generator(node: cst.FunctionDef) -> bool:
-    return any(isinstance(part, cst.Yield) for part in walk(node.body, closed=(cst.FunctionDef, cst.Lambda)))
+def _is_generator(function: Function, node: cst.FunctionDef) -> bool:
+    if function.generator is None:
+        function.generator = any(type(part) is cst.Yield for part in walk(node.body, (cst.FunctionDef, cst.Lambda)))
+    return function.generator
 
 
 def generate(ev: Evaluator, generator: Generator) -> list[Any] | None:
@@ -250,18 +252,17 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
     """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class."""
     if is_failed(value):
         return value
-    default = None
-    for param in (*function.node.params.params, *function.node.params.kwonly_params):
-        if param.name.value == name and param.default is not None:
-            default = ev.source(param.default)
+    speaks = ev.modules.speaks_home(ev.scope)  # the argument's text means the same where models of the output are built
+    default = _default_text(ev, function, name)
     if isinstance(value, Opaque) and value.expr is not None:
         source = source_text(value.expr)
         home = _home(value.expr, ev.scope)
-        leaf = Leaf(name, "local", source, default, parameter=True, step=ev.steps, home=home, inner=scope)
+        named = speaks or all(leaf.parameter for leaf in value.expr.leaves())
+        leaf = Leaf(name, "local", source, default, parameter=named, step=ev.steps, home=home, inner=scope)
         return Opaque(value.why, Expr.of_leaf(leaf), maybe_model=value.maybe_model)
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float):
-        source = source_text(value) if isinstance(value, Expr) else repr(number)
+        source = source_text(value) if isinstance(value, Expr) and speaks else repr(number)
         text = source if given else ""
         leaf = Leaf(name, "local", text, default, parameter=True, step=ev.steps, home=ev.scope, inner=scope)
         return Expr.of_leaf(leaf, number)
@@ -271,6 +272,17 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
 def _home(expr: Expr, scope: Scope) -> Scope:
     """Where the text of an expression means what it says: where its first name was read."""
     return next((leaf.home for leaf in expr.leaves() if leaf.home is not None), scope)
+
+
+def _default_text(ev: Evaluator, function: Function, name: str) -> str | None:
+    """The default of a parameter as the output can write it."""
+    for param in (*function.node.params.params, *function.node.params.kwonly_params):
+        if param.name.value == name and param.default is not None:
+            if ev.modules.is_home(function.closure):
+                return ev.source(param.default)
+            known = plain(function.defaults[name])
+            return repr(known) if type(known) in (int, float) else None
+    return None
 
 
 def source_text(expr: Expr) -> str:

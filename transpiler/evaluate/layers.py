@@ -71,7 +71,6 @@ def make_layer(
         dtype = common.get("dtype")
         ev.input_dtypes[id(layer)] = dtype if isinstance(dtype, str) else _input_dtype(symbol)
     ev.keep_alive.append(layer)
-    ev.facts.described.add(id(ev.statement))
     ev.built += 1
     ev.mark_build(node)
     return layer

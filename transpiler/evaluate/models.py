@@ -8,6 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.assign import all_layers
+from transpiler.evaluate.callbacks import given_callbacks, run_hooks
 from transpiler.evaluate.core import (
     Creation,
     Evaluator,
@@ -44,7 +45,7 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     text = (
         dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
     )
-    tensor = Tensor(TensorSpec(shape, text))
+    tensor = Tensor(TensorSpec(shape, text), origin=ev.origin(node))
     if given.get("name") is not None:
         tensor.name = str(require_known(given["name"], "`name`"))
     ev.built += 1
@@ -392,8 +393,13 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     made.compiled = ev.compiled.get(id(model))
     if name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
         _build_from(ev, model, values.get("x", values.get("inputs")))
+    callbacks = values.get("callbacks")
+    if callbacks is not None:
+        values["callbacks"] = given_callbacks(ev, callbacks)
     ev.record(made)
     _note_training(ev, name, model)
+    if name in ("fit", "fit_generator"):
+        run_hooks(ev, made, model, callbacks)
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
             made,

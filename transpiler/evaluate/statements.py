@@ -26,6 +26,9 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     outer, ev.statement = ev.statement, node
     current, ev.current = ev.current, node
     ev.stack.append(id(node))
+    home = ev.home_statement
+    if node in ev.positions:
+        ev.home_statement = node
     try:
         STATEMENTS.get(type(node), _ignore)(ev, node)
     except (limits.LimitReached, RecursionError) as error:
@@ -36,12 +39,14 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     except Refusal as error:
         _fail(ev, node, error)
     except FailedDependencyError:
+        ev.modules.suffered = True
         ev.mark_build(node)
         _poison(ev, node)
     finally:
         ev.stack.pop()
         ev.statement = outer
         ev.current = current
+        ev.home_statement = home
 
 
 def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
@@ -51,8 +56,12 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
-    for name in bound_names(node):
+    names = bound_names(node)
+    for name in names:
         ev.scope.set(name, FAILED)
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        names = [*names, node.name.value]
+    ev.modules.poisoned(ev.scope, names)
     if isinstance(node, cst.SimpleStatementLine) and any(isinstance(small, cst.Return) for small in node.body):
         raise ReturnSignal(FAILED)
 
@@ -86,6 +95,10 @@ class _BoundNames(cst.CSTVisitor):
     def leave_For_target(self, node: cst.For) -> None:
         self._storing -= 1
 
+    def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
+        self.names.append(node.evaluated_alias or node.evaluated_name.split(".")[0])
+        return False
+
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         return False
 
@@ -107,7 +120,7 @@ class _BoundNames(cst.CSTVisitor):
 
 
 def bound_names(node: cst.CSTNode) -> list[str]:
-    """The plain names that ``node`` assigns, in order."""
+    """The plain names that ``node`` assigns or imports, in order."""
     visitor = _BoundNames()
     node.visit(visitor)
     return visitor.names

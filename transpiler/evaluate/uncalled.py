@@ -44,11 +44,12 @@ def guarded(ev: Evaluator, run: Any) -> None:
 
 def interpret_uncalled(ev: Evaluator) -> None:
     """Classes nobody makes an object of, then functions: those first that no other one mentions."""
-    for cls in list(ev.classes):
+    for cls in [cls for cls in ev.classes if cls.node in ev.positions]:
         init = cls.lookup("__init__")
         if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
             guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef) and _is_outer(f)]
+    functions = [function for function in functions if function.node in ev.positions]
     owners = _owners(ev)
     mentions = _mentions(ev, functions)
     for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, mentions)):

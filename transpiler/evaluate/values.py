@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -16,7 +17,9 @@ from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
     from transpiler.evaluate.scope import Scope
+    from transpiler.graph.keras import Model
     from transpiler.graph.program import Action
+    from transpiler.source.project import ModuleSource, Part
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,18 @@ class HistoryLogs(Opaque):
 
 
 @dataclass(eq=False)
+class OptimizerOf:
+    """``model.optimizer``."""
+
+    model: Model
+
+
+@dataclass(eq=False)
+class RateOf(Opaque):
+    """``model.optimizer.learning_rate``: a number that the output keeps in the optimizer."""
+
+
+@dataclass(eq=False)
 class Function:
     """A function or lambda of the program's, with its closure."""
 
@@ -70,6 +85,7 @@ class Function:
     defaults: dict[str, Any] = field(default_factory=dict)
     calls: int = 0
     builder: bool | None = None  # whether it looks as if it built a model; found when asked
+    generator: bool | None = None  # whether it yields; found when asked
     decorator: str | None = None  # one that is not known: it may change what calls return
     owner: ClassValue | None = None  # the class in whose body it stands
 
@@ -203,6 +219,21 @@ class DefaultDict(dict[Any, Any]):
     """A ``collections.defaultdict``."""
 
     factory: Any = None
+
+
+@dataclass(eq=False)
+class ProjectModule:
+    """A module of the program's project. ``source`` is None for a folder without ``__init__.py``."""
+
+    name: str
+    path: Path
+    part: Part
+    source: ModuleSource | None
+    scope: Scope
+    running: bool = False  # its statements are being interpreted
+    client: bool = False  # it imports home, and is interpreted to see how it calls it
+    deferred: Any = None  # the import for which it is to be interpreted, if that waits for home
+    open: bool = False  # it may have names that are not seen: it was not interpreted to its end, or changes itself
 
 
 @dataclass(eq=False)

@@ -15,12 +15,16 @@ from transpiler.graph.symbolic import Shape
 
 @dataclass(frozen=True)
 class Span:
-    """Where something stands in the source: lines from 1, columns from 0 as in LibCST."""
+    """Where something stands in the source: lines from 1, columns from 0 as in LibCST.
+
+    ``file`` is empty for the file that is being translated, and names another one of the project's.
+    """
 
     line: int
     column: int
     end_line: int
     end_column: int
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a node came from. Never part of a node's equality."""
+    """Where a node came from, and the comments for it in the output. Never part of a node's equality."""
 
     span: Span
     frames: tuple[Frame, ...] = ()
@@ -102,6 +106,7 @@ class Tensor:
     hint: str | None = None
     name: str | None = None  # of an Input: the `name=` it was given
     mask: Tensor | None = None  # the implicit Keras mask (bool, (N, T)) that travels with it
+    origin: Origin | None = None  # of an Input
 
     @property
     def shape(self) -> Shape:

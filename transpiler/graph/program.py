@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transpiler.graph.keras import Model, Span
+from transpiler.graph.keras import Layer, Model, Span
 from transpiler.graph.symbolic import Dim
 
 
@@ -54,6 +54,24 @@ class History:
 
 
 @dataclass(eq=False)
+class Callback:
+    """An object that ``fit`` calls in the course of training: of Keras, or (no ``symbol``) of a class of the program's.
+
+    ``hooks`` are the methods that do something. ``reads`` are the attributes that the program looks at. ``fits`` are
+    the calls that it is given to.
+    """
+
+    symbol: str
+    config: dict[str, Any]
+    hooks: frozenset[str]
+    functions: dict[str, Any] = field(default_factory=dict)  # the evaluator's own
+    logs: frozenset[str] = frozenset()  # the hooks that want `logs` wherever Keras gives nothing in them
+    names: frozenset[str] = frozenset()  # the attributes that the class of an own one speaks of
+    reads: set[str] = field(default_factory=set)
+    fits: list[Action] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Action:
     """One call that does something at run time: a method of a model or a function of the API.
 
@@ -74,6 +92,8 @@ class Action:
     discarded: bool = False  # an expression statement: nobody reads the result
     frames: tuple[Any, ...] = ()
     node: Any = None  # the CST expression
+    layer: Layer | None = None  # of a method of a layer
+    callback: Callback | None = None  # that this call makes
 
 
 @dataclass(eq=False)

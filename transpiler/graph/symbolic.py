@@ -45,6 +45,7 @@ class Leaf:
     inner: Any = None  # of a builder's parameter: the scope of that call
     owner: str = ""  # the class whose methods may read it, for ``self.width``
     parameter: bool = False  # of a builder function: inside it, the name itself is the source
+    here: bool | None = None  # whether the source means something in the file of the output; None where nobody asked
 
     def become(self, other: Leaf) -> None:
         """Mean what another leaf means from now on."""

@@ -93,6 +93,7 @@ class Value:
     layout: str = KERAS
     features: FeatureOrder | None = None
     hint: str | None = None
+    comment: str = ""  # of an input: what the source says behind it
 
 
 @dataclass(frozen=True)

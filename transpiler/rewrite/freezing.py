@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from transpiler.diagnostics import Refusal, diagnostic
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate import blame
 from transpiler.evaluate.core import Evaluator, Freeze
 from transpiler.graph.torch import Module
 
@@ -57,12 +58,10 @@ class Freezing:
     def check_left(self) -> None:
         """Tell of a flag that no statement of the output sets: its model is built by a function that nobody calls."""
         for each in self.ev.freezes:
-            if id(each) not in self._done and not each.flag and self._owners(each):
-                span = each.layer.origin.span
+            owners = self._owners(each) if id(each) not in self._done and not each.flag else []
+            if owners:
                 message = f"the layer `{each.layer.name}` is frozen in a function that nobody calls"
-                found = diagnostic("KT105", message, span.line, span.column + 1)
-                if found not in self.ev.diagnostics:
-                    self.ev.diagnostics.append(found)
+                blame(self.ev, owners[0][0].model, Refusal("KT105", message), each.layer.origin.span)
 
     def _stands_at(self, each: Freeze, statement: int) -> bool:
         owners = self._owners(each)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transpiler.diagnostics import Refusal, diagnostic
-from transpiler.emit.classnames import class_name_for
+from transpiler.diagnostics import Refusal
+from transpiler.emit.classnames import class_name_for, free_name
+from transpiler.emit.describe import model_summary
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.training import TrainingEmitter
+from transpiler.evaluate import blame, concerns_home
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
 from transpiler.evaluate.values import ClassValue
 from transpiler.graph.keras import Layer, Model, walk_tensors
@@ -17,8 +19,12 @@ from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
 from transpiler.result import ModelSummary
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import Dispositions
+from transpiler.rewrite.neighbours import Neighbours, Provided, Twin
 from transpiler.rewrite.program import ModelCode
+from transpiler.rewrite.project_imports import class_line
+from transpiler.rewrite.provided import find_provided, interface
 from transpiler.rules.lowering import LowerOptions, lower, walk_values
 from transpiler.weights.spec import build_weight_spec
 
@@ -33,6 +39,7 @@ class TranslatedModel:
     torch: TorchModel
     class_name: str
     rendered: RenderedModel
+    line: str = ""  # the import of the class, where another translated file has it
 
     def construct(self, outside: bool) -> str:
         """The constructor call; ``outside`` where the source called the builder function."""
@@ -44,6 +51,12 @@ class TranslatedModel:
             if source:
                 given.append(f"{parameter.name}={source}")
         return f"{self.class_name}({', '.join(given)})"
+
+    def loose(self) -> tuple[str, ...]:
+        """The values of parameters that only the file which builds the model knows."""
+        names = {parameter.name for parameter in self.rendered.params}
+        found = (leaf for leaf in _leaves(self.torch) if leaf.name in names and leaf.scope == "local")
+        return tuple(leaf.source or leaf.name for leaf in found if not leaf.parameter and not leaf.here)
 
 
 def _leaves(torch_model: TorchModel) -> list[Leaf]:
@@ -68,22 +81,39 @@ class Translation:
     """All models of a program, and what their classes need in the file."""
 
     emitter: TrainingEmitter
+    comments: Comments
+    filename: str = ""
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    provided: dict[int, tuple[Twin, Provided]] = field(default_factory=dict)  # by model: the class of another file
     models: dict[int, TranslatedModel] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()  # the classes that the output has
 
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
         return {
-            key: ModelCode(found.class_name, found.rendered.code, _leaves(found.torch), found.construct)
+            key: ModelCode(
+                found.class_name,
+                found.rendered.code,
+                _leaves(found.torch),
+                found.construct,
+                bool(found.line),
+                found.loose(),
+            )
             for key, found in self.models.items()
         }
 
+    def _own(self) -> list[TranslatedModel]:
+        """The models whose classes the output has."""
+        return [found for found in self.models.values() if not found.line and found.class_name in self.written]
+
     def helpers(self) -> list[str]:
         """The helper templates that the classes need, in order, each once."""
-        return list(dict.fromkeys(name for found in self.models.values() for name in found.rendered.helpers))
+        return list(dict.fromkeys(name for found in self._own() for name in found.rendered.helpers))
 
     def imports(self) -> set[str]:
         """The import lines that the classes need."""
-        return {line for found in self.models.values() for line in found.rendered.imports}
+        lines = {found.line for found in self.models.values() if found.line}
+        return lines | {line for found in self._own() for line in found.rendered.imports}
 
     def paths(self) -> dict[int, str]:
         """The attribute path of every module of every model, by identity."""
@@ -91,7 +121,7 @@ class Translation:
 
     def init_weights(self) -> str:
         """The helper that initialises weights as Keras does, or nothing."""
-        kinds = {kind for found in self.models.values() for kind in found.rendered.init_kinds}
+        kinds = {kind for found in self._own() for kind in found.rendered.init_kinds}
         return render_init_weights(kinds) if kinds else ""
 
     def summaries(self) -> tuple[ModelSummary, ...]:
@@ -99,8 +129,13 @@ class Translation:
         return tuple(_summary(found, self) for found in self.models.values())
 
 
-def translate_models(ev: Evaluator, filename: str, options: Options) -> Translation:
+def translate_models(
+    ev: Evaluator, filename: str, options: Options, neighbours: Neighbours | None = None
+) -> Translation:
     """Lower and render every model; what is refused becomes a diagnostic at the model."""
+    neighbours = neighbours or Neighbours()
+    wanted = _inner_first([model for model in ev.program.models if concerns_home(ev, model)])
+    provided = find_provided(ev, neighbours, wanted)
     memo: dict[int, TorchModel] = {}
 
     def layouts(model: Model) -> tuple[list[bool], list[bool]]:
@@ -110,19 +145,20 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
         inputs = [value.layout == FIRST for value in torch_model.inputs]
         return inputs, [value.layout == FIRST for value in walk_values(torch_model.outputs)]
 
-    emitter = TrainingEmitter(ev.program, options, layouts)
-    translation = Translation(emitter)
+    given = {key: found.logits for key, (_, found) in provided.items()}
+    emitter = TrainingEmitter(ev.program, options, layouts, given)
+    translation = Translation(emitter, Comments(ev), filename, neighbours, provided)
     trains = any(action.symbol in _TRAINING for action in ev.program.actions)
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
     )
-    for model in _inner_first(ev.program.models):
+    for model in wanted:
         if id(model) in ev.failed_models or model.inputs is None:
             continue
         try:
             lower(model, lower_options, memo)
             _settle_owned(ev, model, memo[id(model)])
-            _render(ev, model, memo, translation, filename)
+            _render(ev, model, memo, translation)
         except Refusal as error:
             _report(ev, model, error)
         except UnknownValueError as error:
@@ -151,10 +187,7 @@ def _related(ev: Evaluator, owner: ClassValue) -> list[ClassValue]:
 
 
 def _report(ev: Evaluator, model: Model, error: Refusal) -> None:
-    span = getattr(error, "span", None) or model.origin.span
-    found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
-    if found not in ev.diagnostics:
-        ev.diagnostics.append(found)
+    blame(ev, model, error, getattr(error, "span", None))
     ev.failed_models.add(id(model))
 
 
@@ -175,25 +208,71 @@ def _inner_first(models: list[Model]) -> list[Model]:
     return list(ordered.values())
 
 
-def _render(
-    ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], translation: Translation, filename: str
-) -> None:
+def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], translation: Translation) -> None:
     """Render a model's class; a class with the same text is shared."""
     torch_model = memo[id(model)]
     taken = {found.class_name for found in translation.models.values()}
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
-    wanted = class_name_for(model, filename)
-    instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
+    wanted = class_name_for(model, _file_of(ev, model, translation.filename))
+    instances = _instances(ev, model, memo)
+    instances |= _shared_modules(model, torch_model, translation) | _adapted(model, instances, memo)
     emit = EmitOptions(instances=instances)
-    rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
+    notes = translation.comments
+    summary = _builder_summary(ev, model)
+
+    def render(name: str) -> RenderedModel:
+        return render_model(torch_model, name, docstring=summary, submodels=submodels, options=emit)
+
+    given = notes.attach(torch_model)
+    rendered = render(wanted)
     for found in translation.models.values():
-        if _same_class(found, wanted, rendered):
+        if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
             return
-    name = _free(wanted, taken | ev.program.names)
-    if name != wanted:
-        rendered = render_model(torch_model, name, submodels=submodels, options=emit)
+    if (known := _provided(ev, model, torch_model, rendered, translation)) is not None:
+        translation.models[id(model)] = known
+        return
+    name = free_name(wanted, taken, ev.program.names)
+    if given & notes.done:
+        given = notes.attach(torch_model, taken=notes.done)
+        rendered = render(name)
+    elif name != wanted:
+        rendered = render(name)
+    notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
+
+
+def _file_of(ev: Evaluator, model: Model, filename: str) -> str:
+    """The file that a model is named after: the one whose code makes it."""
+    return model.origin.span.file or filename
+
+
+def _provided(
+    ev: Evaluator, model: Model, torch_model: TorchModel, rendered: RenderedModel, translation: Translation
+) -> TranslatedModel | None:
+    """The model with the class of another translated file, if that is the same."""
+    twin, given = translation.provided.get(id(model), (None, None))
+    if twin is None or given is None or given.interface != interface(torch_model, rendered):
+        return None
+    folders = translation.neighbours.folders
+    line = class_line(ev, twin, given.class_name, given.class_name, folders)
+    others = [found for found in translation.models.values() if found.class_name == given.class_name]
+    name = given.class_name
+    if any(found.line != line for found in others) or name in ev.program.names and not others:
+        name = free_name(name, {found.class_name for found in translation.models.values()}, ev.program.names)
+        line = class_line(ev, twin, given.class_name, name, folders)
+    return TranslatedModel(model, torch_model, name, rendered, line)
+
+
+def _builder_summary(ev: Evaluator, model: Model) -> str:
+    """What the docstring of the builder that the class takes the place of says of the model."""
+    dispositions = Dispositions(ev.facts)
+    for creation in ev.creations_of(model):
+        node = creation.inside
+        if node is not None and dispositions.function(node) == "builder":
+            names = [param.name.value for param in (*node.params.params, *node.params.kwonly_params)]
+            return model_summary(node.get_docstring() or "", names)
+    return ""
 
 
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:
@@ -209,11 +288,26 @@ def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> d
     return found
 
 
+def _adapted(model: Model, instances: Mapping[int, str], memo: Mapping[int, TorchModel]) -> dict[int, str]:
+    """Modules of layers that learned from data by ``adapt``: they are made where that stood, and handed in."""
+    found = _adapted_in(memo[id(model)])
+    for node in model.nodes:
+        nested = memo.get(id(node.target)) if isinstance(node.target, Model) else None
+        if nested is not None and id(nested) not in instances and _adapted_in(nested):
+            raise Refusal("KT105", "an adapted layer in a model that is part of another is not translated here")
+    return found
+
+
+def _adapted_in(torch_model: TorchModel) -> dict[int, str]:
+    modules = (module for module in torch_model.modules() if module.layer is not None)
+    return {id(m): m.layer.config["adapted"] for m in modules if m.layer and "adapted" in m.layer.config}
+
+
 def _shared_modules(model: Model, torch_model: TorchModel, translation: Translation) -> dict[int, str]:
     """Modules of layers that an earlier model holds already: they are handed in, so that both share the weights."""
     found: dict[int, str] = {}
     for module in torch_model.modules():
-        if module.layer is None or not module.weights:
+        if module.layer is None or not module.weights or "adapted" in module.layer.config:
             continue
         for other in translation.models.values():
             owned = _module_of(other, module)
@@ -249,13 +343,6 @@ def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: li
 
 def _same_class(found: TranslatedModel, wanted: str, rendered: RenderedModel) -> bool:
     return found.rendered.code.replace(f"class {found.class_name}(", f"class {wanted}(", 1) == rendered.code
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, result = 2, name
-    while result in taken:
-        result, number = f"{name}{number}", number + 1
-    return result
 
 
 def _summary(found: TranslatedModel, translation: Translation) -> ModelSummary:

@@ -16,16 +16,20 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, is_build
-from transpiler.evaluate.values import Symbol
+from transpiler.evaluate.values import Function, Symbol
 from transpiler.graph.keras import Model
 from transpiler.graph.program import Action
 from transpiler.graph.symbolic import Leaf
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
 from transpiler.rewrite.expressions import ExpressionRewriter, LocatedRefusal
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import is_plain_import
 from transpiler.rewrite.leaves import check_leaves, known_later
+from transpiler.rewrite.neighbours import Neighbours
+from transpiler.rewrite.project_imports import Kept, ProjectImports
+from transpiler.rewrite.public import with_public_names
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
@@ -48,6 +52,8 @@ class ModelCode:
     code: str
     leaves: list[Leaf]  # the numbers behind its parameters
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
+    provided: bool = False  # another translated file has the class
+    loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
 
 
 @dataclass(eq=False)
@@ -60,6 +66,7 @@ class Rewriter:
     needs_device: Callable[[], bool]
     helper_names: Callable[[], set[str]]
     freezing: Freezing
+    notes: Comments
     dispositions: Dispositions = field(init=False)
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
@@ -71,29 +78,38 @@ class Rewriter:
     function: cst.FunctionDef | None = None
     classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
     comments: list[cst.EmptyLine] = field(default_factory=list)  # of dropped statements, waiting for a place
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    project: ProjectImports = field(init=False)
+    imported: list[Statement] = field(default_factory=list)  # what other modules had and this one must have now
+    replaced: dict[str, list[str]] = field(default_factory=dict)  # the classes in the place of functions
+    placed: bool = False  # whether a model was put on the device
 
     def __post_init__(self) -> None:
         self.dispositions = Dispositions(self.ev.facts)
+        texts = self.functions.texts if self.functions is not None else {}
+        self.project = ProjectImports(self.ev, self.neighbours, texts)
 
     # -- the module -------------------------------------------------------------------------------------------------
     def module(self) -> tuple[list[Statement], int]:
         """The statements of the output, and where imports and helpers of ours belong among them."""
         result: list[Statement] = []
         for statement in self.ev.module.body:
-            kept = self._statement(statement)
+            kept = self._statement(statement, top=True)
             if self.classes:
                 result.extend(self._take_classes())
             result.extend(kept)
             if self.import_at is None and self._is_keras_import(statement):
                 self.import_at = len(result) - len(kept)
-        result.extend(self._take_classes())
-        return result, self._import_place(result)
+        if self.comments:
+            result.append(Verbatim(_code(self._take_comments())))
+        result = [with_public_names(statement, self.dropped_names, self.replaced) for statement in result]
+        place = self._import_place(result)
+        return [*result[:place], *self.imported, *result[place:]], place
 
     def _take_classes(self) -> list[Statement]:
         statements: list[Statement] = []
         for text in self.classes:
-            comments = "".join(map(cst.Module([]).code_for_node, self._take_comments()))
-            statements.append(Verbatim(f"{comments}{text.strip()}\n"))
+            statements.append(Verbatim(f"{_code(self._take_comments())}{text.strip()}\n"))
         self.classes = []
         return statements
 
@@ -130,18 +146,30 @@ class Rewriter:
             result.extend(self._statement(statement))
         return result
 
-    def _statement(self, node: Statement) -> list[Statement]:
+    def _statement(self, node: Statement, top: bool = False) -> list[Statement]:
+        waiting = self._take_comments()  # they stand above whatever comes, not inside
+        result = self._rewritten(node)
+        lost = self.notes.left(node, result)
+        if not result or top and self.classes:
+            self.comments = [*waiting, *self.comments]
+            waiting = []
+        if not result:
+            self.comments += lost
+        elif waiting or lost:
+            result[0] = result[0].with_changes(leading_lines=[*waiting, *result[0].leading_lines, *lost])
+        return result
+
+    def _rewritten(self, node: Statement) -> list[Statement]:
         failed = self.ev.facts.failed.get(id(node))
         if failed is not None and not isinstance(node, cst.FunctionDef):
             return [self._raise(node, failed.code, failed.message)]
         try:
             result = self._dispatch(node)
             result += [self._made_late(waited) for waited in self.waiting.pop(id(node), [])]
-            result = self._with_freezing(node, result)
+            return self._with_freezing(node, result)
         except Refusal as error:
             found = self.ev.report(error, getattr(error, "node", None) or _position_of(node))
             return [self._raise(node, found.code, found.message)]
-        return self._with_comments(result)
 
     def _with_freezing(self, node: Statement, result: list[Statement]) -> list[Statement]:
         """What sets flags of single layers follows the statement that did it."""
@@ -155,19 +183,13 @@ class Rewriter:
         local = names_of(self.function).bound if self.function is not None else set()
         return name in local or name in self.ev.scope.names or name == "self" and self.function is not None
 
-    def _with_comments(self, result: list[Statement]) -> list[Statement]:
-        if result and self.comments and not self.classes:
-            lines = [*self._take_comments(), *result[0].leading_lines]
-            result[0] = result[0].with_changes(leading_lines=lines)
-        return result
-
     def _dispatch(self, node: Statement) -> list[Statement]:
         if isinstance(node, cst.SimpleStatementLine):
             return self._line(node)
         if isinstance(node, cst.FunctionDef):
             return self._function(node)
         if isinstance(node, cst.ClassDef):
-            return [node.with_changes(body=self._block(node.body))]
+            return [self._class(node)]
         if isinstance(node, cst.If):
             return self._if(node)
         if isinstance(node, (cst.For, cst.While, cst.With)):
@@ -201,7 +223,6 @@ class Rewriter:
                 kept.append(done)
         result += self._line_of(node, kept)
         if not result:
-            self._keep_comments(node)
             return []
         result[0] = result[0].with_changes(leading_lines=[*node.leading_lines, *result[0].leading_lines])
         return [self._checked(node, statement) for statement in result]
@@ -212,12 +233,6 @@ class Rewriter:
         if not kept:
             return []
         return [node.with_changes(body=[*kept[:-1], _unterminated(kept[-1])], leading_lines=())]
-
-    def _keep_comments(self, node: Statement) -> None:
-        if id(node) in self.ev.facts.described:
-            return  # they stand with the layer in its class
-        if any(line.comment is not None for line in node.leading_lines):
-            self.comments.extend(node.leading_lines)
 
     def _small(self, node: Any, line: Any) -> Any:
         """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
@@ -268,13 +283,13 @@ class Rewriter:
         for creation in creations:
             function = creation.function
             outside = function is not None
-            if function is not None:
-                assert isinstance(function.node, cst.FunctionDef)
-                if self.dispositions.function(function.node) != "builder":
-                    return None
             model = self.models.get(id(creation.model))
+            if function is not None and (model is None or not model.provided) and self._stays(function):
+                return None
             if model is None:
                 raise Refusal("KT105", "this model could not be translated")
+            if function is not None and not self.ev.modules.is_home(function.closure):
+                self._known_here(model)
             self._write_class(model)
             check_leaves(self.ev, model.leaves, outside, self._moment(creation.model), self.function)
             texts.add(model.construct(outside))
@@ -284,7 +299,24 @@ class Rewriter:
             )
         text = texts.pop()
         self._reachable(text)
-        return f"{text}.to(device)" if self.needs_device() else text
+        return self._on_device(text)
+
+    @staticmethod
+    def _known_here(model: ModelCode) -> None:
+        """What a model of another file is built with must not be that file's own secret."""
+        if model.loose:
+            what = f"`{model.loose[0]}`, which a size of this model depends on, is known only in another file"
+            raise Refusal("KT201", what, "give it to the builder as an argument")
+
+    def _stays(self, function: Function) -> bool:
+        """Whether the output has the function that was called, here or in its own module."""
+        assert isinstance(function.node, cst.FunctionDef)
+        module = function.closure.module.info
+        if module is not None and module.source is not self.ev.modules.home:
+            twin = self.neighbours.twins.get(module.path)
+            if twin is not None and function.name in twin.exports:
+                return True
+        return self.dispositions.function(function.node) != "builder"
 
     def _moment(self, model: Model) -> int:
         """The step at which the constructor call of a model stands."""
@@ -325,9 +357,14 @@ class Rewriter:
         return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
-        if model.class_name not in self.written:
+        if model.class_name not in self.written and not model.provided:
             self.written.add(model.class_name)
             self.classes.append(model.code)
+
+    def _class(self, node: cst.ClassDef) -> cst.ClassDef:
+        rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
+        bases = [rewriter.rewrite(base) for base in node.bases]
+        return node.with_changes(bases=bases, body=self._block(node.body))
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:
@@ -346,7 +383,6 @@ class Rewriter:
             return [result]
         self._note_dropped(node, "it only built parts of a model")
         self._builder_classes(node)
-        self._keep_comments(node)
         return []
 
     def _concerns_keras(self, node: cst.FunctionDef) -> bool:
@@ -359,6 +395,7 @@ class Rewriter:
             code = self.models.get(id(model))
             if code is not None and self._made_by(model, node):
                 self._write_class(code)
+                self.replaced.setdefault(node.name.value, []).append(code.class_name)
 
     def _made_by(self, model: Model, node: cst.FunctionDef) -> bool:
         return any(creation.inside is node for creation in self.ev.creations_of(model))
@@ -379,7 +416,6 @@ class Rewriter:
     def _if(self, node: cst.If) -> list[Statement]:
         taken = self.ev.facts.taken.get(id(node))
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if taken is not None and len(taken) == 1 and self._speaks_of_keras(node):
@@ -402,7 +438,6 @@ class Rewriter:
 
     def _fold(self, node: cst.If, taken: bool) -> list[Statement]:
         """A condition on Keras itself is decided now: only the branch that runs is kept."""
-        self._keep_comments(node)
         if taken:
             return self.body(node.body.body)
         if isinstance(node.orelse, cst.If):
@@ -427,11 +462,9 @@ class Rewriter:
 
     def _compound(self, node: Any) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if isinstance(node, cst.With) and self._unwrapped(node):
-            self._keep_comments(node)
             return self.body(node.body.body)
         new = node.with_changes(body=self._block(node.body), **self._head(node))
         if getattr(node, "orelse", None) is not None:
@@ -440,7 +473,6 @@ class Rewriter:
 
     def _match(self, node: cst.Match) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         subject = ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(node.subject)
@@ -460,7 +492,6 @@ class Rewriter:
     def _try(self, node: cst.Try | cst.TryStar) -> list[Statement]:
         body = self.body(node.body.body)
         if not body:
-            self._keep_comments(node)
             return []
         new = node.with_changes(body=node.body.with_changes(body=body))
         new = new.with_changes(handlers=[h.with_changes(body=self._block(h.body)) for h in node.handlers])
@@ -472,6 +503,10 @@ class Rewriter:
 
     # -- imports ----------------------------------------------------------------------------------------------------
     def _import(self, node: cst.Import | cst.ImportFrom) -> list[Any]:
+        ours = self.project.rewrite(node)
+        if ours is not None:
+            self._take_over(ours)
+            return list(ours.statements)
         if keras_import(node):
             for name in names_of(node).bound:
                 self.dropped_names.setdefault(name, "it comes from Keras or TensorFlow")
@@ -485,6 +520,37 @@ class Rewriter:
                 kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
                 return [node.with_changes(names=kept)]
         return [node]
+
+    def _take_over(self, kept: Kept) -> None:
+        """What another module had and the output of this one must have itself."""
+        for name, why in kept.dropped.items():
+            self.dropped_names.setdefault(name, why)
+        self.replaced.update(kept.classes)
+        for name, text in kept.constants.items():
+            if name in self.ev.scan.names:
+                self.imported.append(cst.parse_statement(f"{name} = {text}\n"))
+        for name, node in kept.functions.items():
+            assert self.functions is not None
+            text = self.functions.texts[id(node)].replace(f"def {node.name.value}(", f"def {name}(", 1)
+            self.imported.append(Verbatim(f"{text.strip()}\n"))
+        for name, model in kept.models.items():
+            code = self.models.get(id(model))
+            if code is None:
+                self.dropped_names.setdefault(name, "the model could not be translated")
+                continue
+            self._known_here(code)
+            text = code.construct(True)
+            self._reachable(text)
+            if code.class_name not in self.written:
+                self.written.add(code.class_name)
+                self.imported.append(Verbatim(f"{code.code.strip()}\n"))
+            self.imported.append(cst.parse_statement(f"{name} = {self._on_device(text)}\n"))
+
+    def _on_device(self, text: str) -> str:
+        if not self.needs_device():
+            return text
+        self.placed = True
+        return f"{text}.to(device)"
 
     # -- nothing of Keras may be left -------------------------------------------------------------------------------
     def _note_dropped(self, node: Statement, why: str) -> None:
@@ -593,6 +659,10 @@ class _Symbols(cst.CSTVisitor):
             self.found = value.name
             return False
         return True
+
+
+def _code(lines: Sequence[cst.CSTNode]) -> str:
+    return "".join(map(cst.Module([]).code_for_node, lines))
 
 
 def _contains(node: cst.CSTNode, ids: Collection[int]) -> bool:

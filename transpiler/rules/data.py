@@ -38,6 +38,16 @@ FUNCTIONS: dict[str, tuple[Param, ...]] = {
         "fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir='datasets', "
         "hash_algorithm='auto', extract=False, archive_format='auto', cache_dir=None, force_download=False"
     ),
+    "keras.layers.TextVectorization": params(
+        "max_tokens=None, standardize='lower_and_strip_punctuation', split='whitespace', ngrams=None, "
+        "output_mode='int', output_sequence_length=None, pad_to_max_tokens=False, vocabulary=None, idf_weights=None, "
+        "sparse=False, ragged=False, encoding='utf-8', name=None"
+    ),
+    "keras.layers.StringLookup": params(
+        "max_tokens=None, num_oov_indices=1, mask_token=None, oov_token='[UNK]', vocabulary=None, idf_weights=None, "
+        "invert=False, output_mode='int', pad_to_max_tokens=False, sparse=False, encoding='utf-8', name=None, "
+        "salt=None"
+    ),
     "keras.utils.set_random_seed": params("seed"),
     "tensorflow.random.set_seed": params("seed"),
     "tensorflow.set_random_seed": params("seed"),
@@ -141,10 +151,16 @@ def _flat(sequences: Any) -> bool:
     return all(isinstance(s, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in s) for s in sequences)
 
 
+def _words(args: Mapping[str, Any]) -> Unknown:
+    return Unknown("PyTorch has no tensors of strings: look the words up outside of the model and feed it numbers")
+
+
 _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "keras.utils.to_categorical": _to_categorical,
     "keras.utils.normalize": _normalize,
     "keras.preprocessing.sequence.pad_sequences": _pad_sequences,
+    "keras.layers.TextVectorization": _words,
+    "keras.layers.StringLookup": _words,
     "keras.utils.set_random_seed": lambda args: None,
     "tensorflow.random.set_seed": lambda args: None,
     "tensorflow.set_random_seed": lambda args: None,

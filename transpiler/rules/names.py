@@ -51,6 +51,10 @@ _RENAMED = {
     "keras.layers.GlobalAvgPool1D": "keras.layers.GlobalAveragePooling1D",
     "keras.layers.GlobalAvgPool2D": "keras.layers.GlobalAveragePooling2D",
     "keras.layers.GlobalAvgPool3D": "keras.layers.GlobalAveragePooling3D",
+    "keras.layers.GroupQueryAttention": "keras.layers.GroupedQueryAttention",  # as its class and weight files call it
+    "keras.layers.TimeDistributedDense": "keras.layers.Dense",
+    "keras.layers.AtrousConv1D": "keras.layers.AtrousConvolution1D",
+    "keras.layers.AtrousConv2D": "keras.layers.AtrousConvolution2D",
     "keras.layers.BatchNormalizationV1": "keras.layers.BatchNormalization",
     "keras.layers.BatchNormalizationV2": "keras.layers.BatchNormalization",
     "keras.layers.Input": "keras.Input", "keras.models.Model": "keras.Model",
@@ -101,6 +105,12 @@ MERGE_FUNCTIONS = {
         "add": "Add", "subtract": "Subtract", "multiply": "Multiply", "average": "Average", "maximum": "Maximum",
         "minimum": "Minimum", "concatenate": "Concatenate", "dot": "Dot",
     }.items()
+}  # fmt: skip
+
+# What Keras 1's `merge(inputs, mode=...)` and `Merge(mode=...)` became.
+MERGE_MODES = {
+    "sum": "keras.layers.Add", "mul": "keras.layers.Multiply", "concat": "keras.layers.Concatenate",
+    "ave": "keras.layers.Average", "max": "keras.layers.Maximum", "dot": "keras.layers.Dot",
 }  # fmt: skip
 
 

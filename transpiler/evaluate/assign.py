@@ -11,7 +11,17 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.subclasses import set_on_custom
+from transpiler.evaluate.values import (
+    ClassValue,
+    Created,
+    HistoryLogs,
+    Instance,
+    Opaque,
+    Property,
+    Subclassed,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -114,6 +124,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
+    elif isinstance(receiver, Subclassed) and set_on_custom(ev, receiver, name, value):
+        return
     elif isinstance(receiver, (Instance, ClassValue)):
         if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
             value.hint = name
@@ -121,7 +133,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
             value.reference = text
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-        receiver.attributes[name] = _attribute_value(name, text, value)
+        own = isinstance(receiver, Subclassed)
+        receiver.attributes[name] = value if own else _attribute_value(name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):

@@ -18,7 +18,7 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
-from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
+from transpiler.graph.keras import CustomModel, Frame, Layer, Model, Node, Origin, Span, Tensor
 from transpiler.graph.program import Action, Array, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
@@ -48,6 +48,7 @@ class Facts:
     visited: set[int] = field(default_factory=set)  # statements that were interpreted
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
+    customs: dict[int, list[Any]] = field(default_factory=dict)  # by ClassDef: its objects that are layers or models
     described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 
@@ -109,6 +110,7 @@ class Evaluator:
         self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
+        self.poisoned = 0  # counts statements that were refused, or that needed what was
         self.keep_alive: list[Any] = []  # objects known by their identity
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
@@ -236,7 +238,12 @@ class Evaluator:
         if self.unknown_depth:
             raise Refusal("KT203", "whether this is trainable depends on a condition known only at run time")
         target.trainable = flag
-        if isinstance(target, Model):
+        if isinstance(target, CustomModel):
+            from transpiler.evaluate.subclasses import parts
+
+            for part in parts(target):
+                self.set_trainable(part, flag)
+        elif isinstance(target, Model):
             for layer in target.layers:
                 self.set_trainable(layer, flag)
         self.built += 1
@@ -292,7 +299,7 @@ def _is_mutable(value: Any) -> bool:
 def _describes_models(container: Any) -> bool:
     """Whether a container holds parts of models: what such a one holds is never left to unknown code."""
     if isinstance(container, Instance):
-        return False
+        return isinstance(container, CustomModel)
     items = container.values() if isinstance(container, dict) else container
     return is_build(container) or any(isinstance(item, Model) for item in items)
 

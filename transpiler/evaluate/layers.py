@@ -18,7 +18,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import Function, Opaque, Symbol, TrainingFlag
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
@@ -187,7 +187,8 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     if not any(True for _ in walk_tensors([args, kwargs])):
         raise Refusal("KT105", f"calling the layer `{layer.name}` outside a model is not translated")
     rule = LAYERS[layer.symbol]
-    call_kwargs = {k: plain(v) if is_known(v) else v for k, v in kwargs.items() if k != "training" or v is not None}
+    kwargs = {k: v for k, v in kwargs.items() if k != "training" or v is not None and not isinstance(v, TrainingFlag)}
+    call_kwargs = {k: plain(v) if is_known(v) else v for k, v in kwargs.items()}
     made = Node(layer, tuple(args), call_kwargs, ev.origin(node))
     with ev.working_on(node):
         specs = _infer(ev, rule, layer, made)

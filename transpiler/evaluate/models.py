@@ -18,8 +18,10 @@ from transpiler.evaluate.core import (
     require_known,
 )
 from transpiler.evaluate.layers import auto_name, call_layer, shape_of
+from transpiler.evaluate.data import build_from_data, build_from_shape
 from transpiler.evaluate.operators import finish_node
-from transpiler.evaluate.values import Opaque, Symbol
+from transpiler.evaluate.tracing import call_custom
+from transpiler.evaluate.values import Opaque, Subclassed, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History
 from transpiler.rules.base import LAYERS, OPS, bind
@@ -230,6 +232,9 @@ def _start(ev: Evaluator, model: Model, layer: Layer | Model) -> None:
     """Take the input from the first layer, where it says one."""
     if isinstance(layer, Model):
         ev.settle(layer)
+        if id(layer) in ev.input_shapes:
+            model.inputs = model.outputs = Tensor(TensorSpec(ev.input_shapes[id(layer)]))
+            return
         if layer.inputs is not None and len(layer.input_tensors()) == 1:
             model.inputs = model.outputs = Tensor(layer.input_tensors()[0].spec)
         return
@@ -293,13 +298,15 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
     if any(True for _ in walk_tensors(args)):
         return call_on_tensors(ev, model, args, kwargs, node)
     for value in args[:1]:
-        if isinstance(value, Array) and value.shape is not None:
+        if isinstance(model, Subclassed) or isinstance(value, Array) and value.shape is not None:
             _build_from(ev, model, value)
     return action(ev, "__call__", model, args, kwargs, node)
 
 
 def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A nested model: one node."""
+    if isinstance(model, Subclassed) and model.kind == "custom":
+        return call_custom(ev, model, args, kwargs, node)
     specs = [t.spec for t in walk_tensors(args)]
     if model.inputs is None and len(specs) == 1:
         build_sequential(ev, model, specs[0])
@@ -315,6 +322,8 @@ def infer_model(model: Model, specs: list[TensorSpec]) -> Any:
     known: dict[int, TensorSpec] = {id(t): s for t, s in zip(inputs, specs, strict=True)}
     if all(t.spec.shape == s.shape for t, s in zip(inputs, specs, strict=True)):
         return map_tensors(model.outputs, lambda t: t.spec)
+    if model.kind == "custom":
+        raise Refusal("KT105", "a layer of the program's own is called on inputs of several shapes through a model")
     for node in model.nodes:
         args = map_tensors(list(node.args), lambda t: known[id(t)])
         kwargs = map_tensors(node.kwargs, lambda t: known[id(t)])
@@ -349,6 +358,10 @@ def call_model_method(
         layer = args[0] if args else kwargs.get("layer")
         add_layer(ev, model, layer, node)
         ev.built += 1
+        ev.mark_build(node)
+        return None
+    if name == "build" and isinstance(model, Subclassed) and model.kind == "custom":
+        build_from_shape(ev, model, args[0] if args else next(iter(kwargs.values()), None), node)
         ev.mark_build(node)
         return None
     if name == "build":
@@ -389,7 +402,10 @@ def _get_layer(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
 
 
 def _build_from(ev: Evaluator, model: Model, data: Any) -> None:
-    """Fitting on data of known shape builds a Sequential model that had no input shape."""
+    """Fitting on data of known shape builds a model that had no input shape."""
+    if isinstance(model, Subclassed) and model.kind == "custom":
+        build_from_data(ev, model, data, ev.current)
+        return
     if model.inputs is None and isinstance(data, Array) and data.shape:
         dtype = "int32" if _takes_indices(model) else "float32"
         build_sequential(ev, model, TensorSpec((None, *data.shape[1:]), dtype))

@@ -49,6 +49,7 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
+    ev.poisoned += 1
     for name in bound_names(node):
         ev.scope.set(name, FAILED)
     if isinstance(node, cst.SimpleStatementLine) and any(isinstance(small, cst.Return) for small in node.body):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from transpiler.graph.keras import CustomModel, Origin
 from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class ClassValue:
     dataclass: bool = False
     record: bool = False  # a named tuple
     enum: bool = False
+    keras: str = ""  # what of Keras it stands below: "layer", "model" or "sequential"
 
     def __repr__(self) -> str:
         return f"<class {self.name}>"
@@ -157,6 +159,45 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"<an object of {self.cls.name}>"
+
+
+class Subclassed(Instance, CustomModel):
+    """An object of one of the program's classes that is a Keras layer or model."""
+
+    def __init__(self, cls: ClassValue, name: str, origin: Origin) -> None:
+        CustomModel.__init__(self, "custom", None, None, name, False, origin)
+        Instance.__init__(self, cls)
+        self.class_name = cls.name
+        self.is_layer = cls.keras == "layer"
+        self.calls: list[tuple[Any, Any]] = []  # how it has been called, and what that gave
+        self.ready = False  # whether Keras' own constructor has run
+        self.built = False
+        self.failed = False  # whether a part of it was refused
+        self.masks = False  # `supports_masking`
+
+
+class TrainingFlag(int):
+    """The ``training`` argument of a ``call`` that is being traced for one mode; it notes when it is asked."""
+
+    def __new__(cls, mode: bool) -> TrainingFlag:
+        flag = super().__new__(cls, mode)
+        flag.asked = False
+        return flag
+
+    asked: bool
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        return int(self) != 0
+
+    def __eq__(self, other: object) -> bool:
+        self.asked = True
+        return int(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
 
 
 @dataclass(eq=False)

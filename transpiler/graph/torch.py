@@ -9,6 +9,7 @@ from typing import Any
 from transpiler.graph.keras import Layer, Model, Origin, TensorSpec
 
 KERAS = "keras"  # physical axis order equals Keras' logical one
+PARAMETER, BUFFER = "nn.Parameter", "buffer"  # modules that are a weight by themselves: `args` are fill and shape
 FIRST = "channels_first"  # the last logical axis stands physically at 1: (N, C, *spatial)
 
 

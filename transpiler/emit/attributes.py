@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from transpiler.emit import graph as kinds
-from transpiler.emit.code import LeafNames, constructor_code
+from transpiler.emit.code import LeafNames, constructor_code, literal
 from transpiler.emit.graph import Graph, call_kind, class_kind
 from transpiler.emit.lines import is_generic
 from transpiler.emit.names import Namer, Wish, attribute
 from transpiler.emit.sequential import Chooser, Run, Step
-from transpiler.graph.torch import Call, Module
+from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module
 
 _WEIGHTY = frozenset((kinds.CONV, kinds.LINEAR, kinds.UP, kinds.RNN, kinds.EMBEDDING))
 _SHAREABLE = frozenset((kinds.POOL, kinds.DROPOUT, kinds.ACTIVATION, kinds.PAD, kinds.UP, kinds.FLATTEN))
@@ -112,6 +112,8 @@ class Planner:
         layer = module.layer
         if layer is None:
             return None
+        if module.cls in (PARAMETER, BUFFER):
+            return layer.hint or (layer.name if layer.name.isidentifier() else None)
         if layer.explicit_name:
             return layer.name
         hint = (layer.hint or "").rpartition(".")[2]
@@ -200,6 +202,16 @@ class Planner:
         layout.attributes.append(item)
 
 
+def _weight_code(module: Module, leaf_names: LeafNames) -> str:
+    """``nn.Parameter(torch.empty(8, 4))``, or the tensor alone of a buffer."""
+    fill, shape = module.args
+    sizes = [literal(size, leaf_names) for size in shape]
+    dtype = module.kwargs.get("dtype")
+    text = f"torch.{fill}({', '.join(sizes) or '()'}{f', dtype=torch.{dtype}' if dtype else ''})"
+    frozen = ", requires_grad=False" if "requires_grad" in module.kwargs else ""
+    return text if module.cls == BUFFER else f"{PARAMETER}({text}{frozen})"
+
+
 def _has_weights(target: Module | str) -> bool:
     return isinstance(target, Module) and bool(target.weights)
 
@@ -217,5 +229,7 @@ def _model_word(module: Module, code: str) -> str:
 
 def module_code(module: Module, leaf_names: LeafNames, helper_names: Mapping[str, str]) -> str:
     """The constructor call of a module that is not a nested model."""
+    if module.cls in (PARAMETER, BUFFER):
+        return _weight_code(module, leaf_names)
     cls = helper_names.get(module.cls, module.cls)
     return constructor_code(cls, module.args, module.kwargs, leaf_names)

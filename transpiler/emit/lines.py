@@ -11,7 +11,7 @@ from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, call_kind
 from transpiler.emit.sequential import Run, Step
 from transpiler.graph.keras import Span
-from transpiler.graph.torch import Call, Module, Value
+from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module, Value
 
 Part = Union[Value, "Tree"]
 RUN = "run"
@@ -109,14 +109,20 @@ def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run]
     """Make the statements, nested, ending with the return statement."""
     lines: list[Line] = []
     comments: tuple[str, ...] = ()
+    weights: dict[int, Part] = {}
     for step in steps:
+        if isinstance(step, Call) and isinstance(step.target, Module) and step.target.cls in (PARAMETER, BUFFER):
+            weights[id(step.outputs[0])] = Tree(callee(step.target), (), size=0)
+            continue
         line = _line(step, callee)
+        line.tree.parts = tuple(weights.get(id(part), part) for part in line.tree.parts)
         own, line.comments = line.comments, () if line.comments == comments else line.comments
         comments = own
         lines.append(line)
         while _nest(graph, lines):
             pass
     lines.append(_return_line(graph))
+    lines[-1].tree.parts = tuple(weights.get(id(part), part) for part in lines[-1].tree.parts)
     if graph.single_output() is not None:
         _nest(graph, lines)
     return lines
@@ -210,7 +216,7 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
 def _comes_first(tree: Tree, slot: int) -> bool:
     """Whether a slot stands before all nested expressions, so that nesting keeps the order of evaluation."""
     place = tree.template.index(f"{{{slot}}}")
-    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree)]
+    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree) and part.size]
     return all(place < tree.template.index(f"{{{i}}}") for i in nested)
 
 

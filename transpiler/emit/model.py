@@ -16,7 +16,7 @@ from transpiler.emit.names import FILE_NAMES
 from transpiler.emit.parameters import CtorParam, Parameters, collect, nested_arguments
 from transpiler.emit.penalties import penalty_lines
 from transpiler.graph.symbolic import Expr
-from transpiler.graph.torch import FIRST, Module, TorchModel, Value
+from transpiler.graph.torch import BUFFER, FIRST, Module, TorchModel, Value
 from transpiler.template_env import environment
 
 __all__ = ["CtorParam", "EmitOptions", "RenderedModel", "render_init_weights", "render_model"]
@@ -224,6 +224,8 @@ def _dim_text(dim: int | Expr | None, letter: str) -> str:
 
 def _attribute_lines(attribute: Attribute) -> list[str]:
     comments = [comment_text(text) for text in attribute.comments]
+    if attribute.module is not None and attribute.module.cls == BUFFER:
+        return [*comments, f'self.register_buffer("{attribute.name}", {attribute.code})']
     if not attribute.children:
         return [*comments, f"self.{attribute.name} = {attribute.code}"]
     lines = [*comments, f"self.{attribute.name} = nn.Sequential("]

@@ -134,6 +134,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
         own = isinstance(receiver, Subclassed)
+        if isinstance(value, Tensor) and value.node is not None and isinstance(value.node.target, Layer) and own:
+            value.node.target.hint = value.node.target.hint or name  # a weight is named after its attribute
         receiver.attributes[name] = value if own else _attribute_value(name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")

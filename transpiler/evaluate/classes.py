@@ -62,6 +62,8 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
             function.owner = found
     _kind_of_class(ev, found)
     found.keras = keras_kind(ev, found)
+    if found.keras:
+        ev.facts.custom_classes.add(id(node))
     ev.classes.append(found)
     ev.scope.set(node.name.value, _decorated(ev, found))
 

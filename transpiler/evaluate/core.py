@@ -48,6 +48,8 @@ class Facts:
     visited: set[int] = field(default_factory=set)  # statements that were interpreted
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
+    custom_classes: set[int] = field(default_factory=set)  # definitions of classes that are Keras layers or models
+    refused_classes: set[str] = field(default_factory=set)  # names of such classes of which an object was refused
     customs: dict[int, list[Any]] = field(default_factory=dict)  # by ClassDef: its objects that are layers or models
     described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 

@@ -41,6 +41,7 @@ def keras_kind(ev: Evaluator, cls: ClassValue) -> str:
 
 def make_custom(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Subclassed:
     """An object of a class below ``Layer``, ``Model`` or ``Sequential``."""
+    ev.facts.refused_classes.add(cls.name)
     _check_class(cls)
     made = Subclassed(cls, "", ev.origin(node))
     made.docstring = (cls.node.get_docstring() or "").split("\n\n")[0]
@@ -65,6 +66,7 @@ def make_custom(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
     if not made.ready:
         construct(ev, made, [], {}, node)
     _register(ev, made, node)
+    ev.facts.refused_classes.discard(cls.name)
     return made
 
 

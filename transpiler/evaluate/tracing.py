@@ -15,6 +15,7 @@ from transpiler.evaluate.operators import created, make_op
 from transpiler.evaluate.subclasses import parts
 from transpiler.evaluate.values import Function, Opaque, Subclassed, TrainingFlag
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
+from transpiler.graph.symbolic import Expr, Leaf, binary
 
 _SHAPE = "_shape"
 
@@ -82,10 +83,48 @@ def _trace_for(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[st
     return trace
 
 
+def _own_size(made: Subclassed, spec: TensorSpec) -> TensorSpec:
+    """The spec of a fresh tensor; the number of features becomes a parameter of a layer's class."""
+    size = spec.shape[-1] if spec.rank > 1 and made.is_layer else None
+    if size is None or made.inputs is not None:
+        return spec
+    name = "in_features" if spec.rank < 4 else "in_channels"
+    known = size.value if isinstance(size, Expr) else size
+    given = made.arguments.setdefault(name, size)
+    if plain(given) != known or name in _constructor_names(made):
+        return spec
+    leaf = made.sizes.setdefault(name, Leaf(name, "local", str(size), parameter=True))
+    return TensorSpec((*spec.shape[:-1], Expr.of_leaf(leaf, known)), spec.dtype)
+
+
+def _constructor_names(made: Subclassed) -> set[str]:
+    init = made.cls.lookup("__init__")
+    return {p.name.value for p in init.node.params.params} if isinstance(init, Function) else set()
+
+
+def _outer_spec(made: Subclassed, spec: TensorSpec) -> TensorSpec:
+    """A spec in the terms of the place of the call: parameters of the class are replaced by what they are given."""
+    return TensorSpec(tuple(_outer_size(made, size) for size in spec.shape), spec.dtype)
+
+
+def _outer_size(made: Subclassed, size: Any) -> Any:
+    if not isinstance(size, Expr):
+        return size
+    if size.leaf is not None and size.leaf.parameter and size.leaf.scope == "local":
+        given = made.arguments.get(size.leaf.name, size.value)
+        return given.expr if isinstance(given, Opaque) else given
+    if not size.args:
+        return size.value if size.op == "const" else size
+    inner = [_outer_size(made, arg) for arg in size.args]
+    if any(item is None for item in inner):
+        return size.value
+    return -inner[0] if size.op == "neg" else binary(size.op, inner[0], inner[1])
+
+
 def _key(value: Any) -> Any:
     """What a trace depends on: shapes and types of tensors, which have masks, and everything else as it is."""
     if isinstance(value, Tensor):
-        return ("tensor", tuple(map(str, value.shape)), value.dtype, value.mask is not None)
+        return ("tensor", tuple(_known_size(size) for size in value.shape), value.dtype, value.mask is not None)
     if isinstance(value, (list, tuple)):
         return (type(value).__name__, tuple(_key(item) for item in value))
     if isinstance(value, dict):
@@ -95,6 +134,10 @@ def _key(value: Any) -> Any:
     return plain(value) if is_known(value) else id(value)
 
 
+def _known_size(size: Any) -> Any:
+    return (size.value if size.known else str(size)) if isinstance(size, Expr) else size
+
+
 def _trace(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Trace:
     from transpiler.evaluate.models import nodes_between
 
@@ -102,7 +145,7 @@ def _trace(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str, A
     masks: dict[int, Tensor] = {}
 
     def fresh(outer: Tensor) -> Tensor:
-        inner = Tensor(outer.spec)
+        inner = Tensor(_own_size(made, outer.spec))
         if outer.mask is not None:
             inner.mask = masks[len(inputs)] = Tensor(outer.mask.spec, hint="mask")
         inputs.append(inner)
@@ -191,7 +234,7 @@ def _shapes(value: Any) -> Any:
 def _results(ev: Evaluator, made: Subclassed, node: Node, trace: Trace, given: Any, at: cst.CSTNode) -> Any:
     """The outputs of a call, in the structure that ``call`` returns, each with its mask."""
     inner = list(walk_tensors(trace.result))
-    node.outputs = tuple(Tensor(tensor.spec, node, index) for index, tensor in enumerate(inner))
+    node.outputs = tuple(Tensor(_outer_spec(made, tensor.spec), node, index) for index, tensor in enumerate(inner))
     outputs = iter(node.outputs)
     node.structure = map_tensors(trace.result, lambda _: next(outputs))
     ev.count_node(node)

@@ -173,6 +173,7 @@ class Subclassed(Instance, CustomModel):
         self.ready = False  # whether Keras' own constructor has run
         self.built = False
         self.failed = False  # whether a part of it was refused
+        self.sizes: dict[str, Leaf] = {}  # sizes of its inputs that are parameters of its class
         self.masks = False  # `supports_masking`
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, is_known, plain, require_known
+from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed, is_known, plain, require_known
 from transpiler.evaluate.values import Created, Opaque, Subclassed, Symbol
 from transpiler.graph.keras import ApiObject, Layer, Node, Tensor
+from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import LAYERS
 from transpiler.rules.variables import VARIABLE
 
@@ -59,12 +60,25 @@ def make_variable(ev: Evaluator, owner: Subclassed, config: dict[str, Any], node
 
 
 def _sizes(shape: Any) -> tuple[Any, ...]:
-    from transpiler.evaluate.layers import shape_of
+    if isinstance(shape, (int, Expr)):
+        shape = (shape,)
+    if is_failed(shape):
+        raise FailedDependencyError
+    if not isinstance(shape, (tuple, list)):
+        raise Refusal("KT201", "the shape of a weight must be known when the model is translated")
+    return tuple(_size(item) for item in shape)
 
-    sizes = shape_of(shape)
-    if any(size is None for size in sizes):
+
+def _size(value: Any) -> Any:
+    if is_failed(value):
+        raise FailedDependencyError
+    if isinstance(value, Opaque) and value.expr is not None:
+        return value.expr
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, (int, Expr)):
         raise Refusal("KT201", "the shape of a weight depends on a size of the input that is not known")
-    return sizes
+    return value
 
 
 def _dtype(value: Any) -> str:

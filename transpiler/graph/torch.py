@@ -141,6 +141,7 @@ class TorchModel:
     inputs: list[Value]
     outputs: Any  # nested structure of Value
     calls: list[Call] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)  # the places of the Keras model's inputs that are inputs here
     final_activation: str | None = None  # template of an activation left out because the loss takes logits
 
     def modules(self) -> list[Module]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transpiler.diagnostics import Refusal, diagnostic
 from transpiler.emit.classnames import class_name_for
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
+from transpiler.emit.parameters import given_arguments, number_of
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
-from transpiler.graph.keras import Layer, Model, walk_tensors
+from transpiler.graph.keras import CustomModel, Layer, Model, walk_tensors
 from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
@@ -57,6 +58,8 @@ def _leaves(torch_model: TorchModel) -> list[Leaf]:
                 collect(item)
 
     for module in torch_model.modules():
+        if module.subgraph is not None and isinstance(module.subgraph.source, CustomModel):
+            collect([number_of(value) for value in given_arguments(module.subgraph).values()])
         collect(list(module.args))
         collect(list(module.kwargs.values()))
     return found
@@ -68,6 +71,7 @@ class Translation:
 
     emitter: TrainingEmitter
     models: dict[int, TranslatedModel] = field(default_factory=dict)
+    layers: list[Model] = field(default_factory=list)  # the program's own layers: parts of models only
 
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
@@ -94,7 +98,7 @@ class Translation:
 
     def summaries(self) -> tuple[ModelSummary, ...]:
         """The public description of every model."""
-        return tuple(_summary(found, self) for found in self.models.values())
+        return tuple(_summary(found, self) for found in self.models.values() if found.model not in self.layers)
 
 
 def translate_models(ev: Evaluator, filename: str, options: Options) -> Translation:
@@ -118,6 +122,8 @@ def translate_models(ev: Evaluator, filename: str, options: Options) -> Translat
         try:
             lower(model, lower_options, memo)
             _render(ev, model, memo, translation, filename)
+            if isinstance(model, CustomModel):
+                _check_bodies(model, lower_options, memo, translation)
         except Refusal as error:
             _report(ev, model, error)
         except UnknownValueError as error:
@@ -159,18 +165,36 @@ def _render(
     torch_model = memo[id(model)]
     taken = {found.class_name for found in translation.models.values()}
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
-    wanted = class_name_for(model, filename)
+    wanted = model.class_name if isinstance(model, CustomModel) else class_name_for(model, filename)
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
     emit = EmitOptions(instances=instances)
-    rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
+    words = model.docstring if isinstance(model, CustomModel) else ""
+    rendered = render_model(torch_model, wanted, docstring=words, submodels=submodels, options=emit)
     for found in translation.models.values():
         if _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
             return
-    name = _free(wanted, taken | ev.program.names)
+    own = {wanted} if isinstance(model, CustomModel) else set()
+    name = _free(wanted, taken | (ev.program.names - own))
     if name != wanted:
-        rendered = render_model(torch_model, name, submodels=submodels, options=emit)
+        rendered = render_model(torch_model, name, docstring=words, submodels=submodels, options=emit)
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
+
+
+def _check_bodies(
+    model: CustomModel, options: LowerOptions, memo: dict[int, TorchModel], translation: Translation
+) -> None:
+    """All calls of one object must need the same code."""
+    found = translation.models[id(model)]
+    submodels = {id(each.torch): each.class_name for each in translation.models.values()}
+    for body in model.bodies[1:]:
+        rendered = render_model(
+            replace(lower(body, options, memo), source=model), found.class_name, docstring=model.docstring,
+            submodels=submodels,
+        )  # fmt: skip
+        if rendered.code != found.rendered.code:
+            del translation.models[id(model)]
+            raise Refusal("KT105", f"`{model.class_name}` is called in ways that need different code")
 
 
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:
@@ -179,11 +203,21 @@ def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> d
     found: dict[int, str] = {}
     for node in model.nodes:
         nested = node.target
-        if not isinstance(nested, Model) or nested.reference is None:
+        if not isinstance(nested, Model) or nested.reference is None or _is_own_part(ev, model, nested):
             continue
         if not _vanishes_with(dispositions, ev.creations_of(nested), ev.creations_of(model)):
             found[id(memo[id(nested)])] = nested.reference
     return found
+
+
+def _is_own_part(ev: Evaluator, model: Model, nested: Model) -> bool:
+    """Whether the nested model is made by the class of the one around it, or as part of the same expression."""
+    if isinstance(nested, CustomModel) and nested.is_layer and not isinstance(model, CustomModel):
+        return not any(action.model is nested for action in ev.program.actions)
+    if not isinstance(model, CustomModel):
+        return False
+    homes = {id(creation.inside) for creation in ev.creations_of(nested)}
+    return bool(homes & model.methods)
 
 
 def _shared_modules(model: Model, torch_model: TorchModel, translation: Translation) -> dict[int, str]:
@@ -196,7 +230,8 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
             owned = _module_of(other, module)
             if owned is None:
                 continue
-            if other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
+            custom = isinstance(model, CustomModel) or isinstance(other.model, CustomModel)
+            if custom or other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
                 raise Refusal(
                     "KT105", f"sharing the layer `{module.layer.name}` between these models is not translated"
                 )

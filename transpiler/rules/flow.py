@@ -69,7 +69,7 @@ class Flow:
         if isinstance(node.target, Model):
             inner = self._lower_nested(node.target)
             places = [i for i, given in enumerate(node.input_tensors()) if given is tensor]
-            return any(inner.inputs[i].layout == FIRST for i in places)
+            return any(inner.inputs[inner.taken.index(i)].layout == FIRST for i in places if i in inner.taken)
         layout = "any" if node.body is not None else self._layout_at(node)
         if layout == "first":
             return True

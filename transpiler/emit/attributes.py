@@ -13,6 +13,7 @@ from transpiler.emit.graph import Graph, call_kind, class_kind
 from transpiler.emit.lines import is_generic
 from transpiler.emit.names import Namer, Wish, attribute
 from transpiler.emit.sequential import Chooser, Run, Step
+from transpiler.graph.keras import CustomModel
 from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module
 
 _WEIGHTY = frozenset((kinds.CONV, kinds.LINEAR, kinds.UP, kinds.RNN, kinds.EMBEDDING))
@@ -67,6 +68,7 @@ class Planner:
         self.leaf_names = leaf_names
         self.injected = injected  # id of module → its constructor parameter
         self.sequential = graph.model.source.kind == "sequential"  # then comments stand beside the layers
+        self.custom = isinstance(graph.model.source, CustomModel)  # then its attributes have their names
         self.words = self._words()
 
     def run(self) -> Layout:
@@ -106,17 +108,18 @@ class Planner:
         common = {name for name, count in counts.items() if count > 3 or count > 1 and len(counts) == 1}
         return {key: name for key, name in words.items() if name not in common}
 
-    @staticmethod
-    def _own_name(module: Module) -> str | None:
+    def _own_name(self, module: Module) -> str | None:
         """The layer's ``name=`` or the variable that holds the layer."""
         layer = module.layer
         if layer is None:
             return None
         if module.cls in (PARAMETER, BUFFER):
             return layer.hint or (layer.name if layer.name.isidentifier() else None)
+        hint = (layer.hint or "").rpartition(".")[2]
+        if self.custom and hint.isidentifier():
+            return hint
         if layer.explicit_name:
             return layer.name
-        hint = (layer.hint or "").rpartition(".")[2]
         return hint if hint.isidentifier() and not is_generic(hint) else None
 
     def _keeps_attribute(self, module: Module) -> bool:
@@ -151,6 +154,8 @@ class Planner:
         suffix = f"_{module.suffix}" if module.suffix else ""
         if own is not None:
             return Wish(id(module), attribute(own + suffix), True)
+        if module.subgraph is not None and self.custom and (module.subgraph.source.hint or "").isidentifier():
+            return Wish(id(module), attribute(str(module.subgraph.source.hint)), True)
         if module.subgraph is not None:
             return Wish(id(module), attribute(_model_word(module, self.make(module))), True)
         role = attribute(module.suffix or module.role)

@@ -15,6 +15,7 @@ from transpiler.emit.lines import build_lines, is_generic
 from transpiler.emit.names import FILE_NAMES
 from transpiler.emit.parameters import CtorParam, Parameters, collect, nested_arguments
 from transpiler.emit.penalties import penalty_lines
+from transpiler.graph.keras import CustomModel
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import BUFFER, FIRST, Module, TorchModel, Value
 from transpiler.template_env import environment
@@ -192,6 +193,8 @@ class _Renderer:
         first = [value for value in self.graph.inputs if value.layout == FIRST and value.spec.rank >= 4]
         if not first:
             return []
+        if isinstance(self.tm.source, CustomModel) and self.tm.source.is_layer:
+            return ["Works in channels-first layout."]
         noun = "images" if first[0].spec.rank == 4 else "volumes"
         shapes = list(dict.fromkeys(_shape_text(value) for value in first))
         return [f"Expects {noun} in channels-first layout, {' and '.join(f'``{shape}``' for shape in shapes)}."]

@@ -80,11 +80,16 @@ def _entry(ev: Evaluator, text: str) -> None:
 def _uncalled(ev: Evaluator) -> None:
     """Interpret what nothing called, with defaults and open parameters. Methods get an object of their class."""
     methods = {id(value): cls for cls in ev.classes for value in cls.attributes.values() if isinstance(value, Function)}
+    customs = {id(value) for cls in ev.classes if cls.keras for value in cls.attributes.values()}
     for cls in ev.classes:
+        if cls.keras:
+            continue
         init = cls.lookup("__init__")
         if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
             _guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     for function in list(ev.facts.functions.values()):
+        if id(function) in customs:
+            continue
         if function.calls == 0 and isinstance(function.node, cst.FunctionDef) and _matters(ev, function.node):
             owning = methods.get(id(function))
             owner = ev.instances.get(id(owning)) if owning is not None else None

@@ -138,11 +138,21 @@ def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     if name in ("keras.backend.epsilon", "keras.config.epsilon"):
         return 1e-7
     if args and isinstance(args[0], Tensor):
-        if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+        if name == "keras.backend.int_shape":
             return tuple(args[0].shape)
+        if name in ("keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+            return tuple(_size_of(ev, args[0], axis, node) for axis in range(args[0].spec.rank))
         if name == "keras.backend.ndim":
             return args[0].spec.rank
     return NotImplemented
+
+
+def _size_of(ev: Evaluator, tensor: Tensor, axis: int, node: cst.Call) -> Any:
+    """A size as the running program sees it: a number where it is known, else a tensor."""
+    from transpiler.evaluate.operators import make_op
+
+    size = tensor.shape[axis]
+    return make_op(ev, "keras.ops.shape", (tensor, axis), {}, node) if size is None else size
 
 
 def make_object(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> ApiObject:

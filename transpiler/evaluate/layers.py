@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import libcst as cst
@@ -22,17 +21,11 @@ from transpiler.evaluate.values import Function, Opaque, Symbol, TrainingFlag
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
+from transpiler.rules.names import snake_case
 from transpiler.rules.base import COMMON_PARAMS, LAYERS, LayerRule, bind
 
 # Parameters that may stay expressions of the source; all others are read as plain values.
 _SIZES = {"units", "filters", "input_dim", "output_dim", "rate"}
-
-
-def snake_case(name: str) -> str:
-    """``Conv2DTranspose`` → ``conv2d_transpose``, as Keras numbers its layers."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def auto_name(ev: Evaluator, kind: str) -> str:

@@ -44,7 +44,7 @@ class _Merger:
         return self.done[key]
 
     def _merged(self, left: Tensor, right: Tensor) -> Tensor:
-        if str(left.shape) != str(right.shape) or left.dtype != right.dtype:
+        if left.shape != right.shape or left.dtype != right.dtype:
             raise Refusal("KT105", "a value has another shape in training than at inference")
         one, other = left.node, right.node
         if one is None or other is None or not self._alike(one, other) or left.index != right.index:
@@ -78,7 +78,7 @@ class _Merger:
             same = one.target is other.target or isinstance(one.target, str) and one.target == other.target
         if not same or one.body is not other.body or len(one.outputs) != len(other.outputs):
             return False
-        specs = [(str(a.shape), a.dtype) == (str(b.shape), b.dtype)
+        specs = [(a.shape, a.dtype) == (b.shape, b.dtype)
                  for a, b in zip(one.input_tensors(), other.input_tensors(), strict=False)]  # fmt: skip
         return all(specs) and _same(_skeleton(one.args), _skeleton(other.args)) and _same(
             _skeleton(one.kwargs), _skeleton(other.kwargs)

@@ -142,6 +142,8 @@ def _construct_model(ev: Evaluator, made: Subclassed, args: list[Any], given: di
 # -- attributes -------------------------------------------------------------------------------------------------------
 def base_attribute(ev: Evaluator, value: Subclassed, name: str, node: cst.CSTNode, of_super: bool = False) -> Any:
     """What an object has from Keras: settings, ``add_weight``, the methods of models."""
+    if name == "build" and value.cls.keras != "layer" and not of_super:
+        return Method(value, name)
     if name in ("__init__", "build", "add_weight", "add_variable", "get_config", "compute_mask"):
         return Native(name, _NATIVES[name](value))
     if name in ("add_loss", "add_metric"):

@@ -283,14 +283,26 @@ def build_custom(ev: Evaluator, made: Subclassed, structure: Any, node: cst.CSTN
     """Give a model that has not been called its graph, for inputs of the given specs (in the structure of ``call``)."""
     if made.inputs is not None or made.failed:
         return
-    tensors = _map_specs(structure, Tensor)
-    ev.keep_alive.append(tensors)
-    trace = _trace_for(ev, made, [tensors], {}, node)
-    if not _takes_indices(trace.graph) and any(t.dtype.startswith("int") for t in walk_tensors(tensors)):
-        made.calls.clear()
-        made.bodies.clear()
-        made.inputs = None
-        _trace_for(ev, made, [_map_specs(structure, lambda spec: Tensor(TensorSpec(spec.shape)))], {}, node)
+    floats = _map_specs(structure, lambda spec: Tensor(TensorSpec(spec.shape)))
+    trace = _trace_for(ev, made, [floats], {}, node)
+    wanted = list(walk_tensors(_map_specs(structure, Tensor)))
+    indices = [index for index, tensor in enumerate(trace.inputs) if wanted[index].dtype != "float32"
+               and _takes_indices(trace.graph, tensor)]  # fmt: skip
+    if indices:
+        _forget(made)
+        given = iter([want if at in indices else Tensor(TensorSpec(want.shape)) for at, want in enumerate(wanted)])
+        _trace_for(ev, made, [map_tensors(floats, lambda _: next(given))], {}, node)
+
+
+def _forget(made: Subclassed) -> None:
+    """Forget the calls of an object and of those inside it."""
+    made.calls.clear()
+    for body in made.bodies:
+        for node in body.nodes:
+            if isinstance(node.target, Subclassed):
+                _forget(node.target)
+    made.bodies.clear()
+    made.inputs = None
 
 
 def _map_specs(structure: Any, convert: Any) -> Any:
@@ -301,15 +313,19 @@ def _map_specs(structure: Any, convert: Any) -> Any:
     return type(structure)(_map_specs(item, convert) for item in structure)
 
 
-def _takes_indices(graph: Model) -> bool:
+_INDEXED = ("keras.layers.Embedding", "keras.layers.CategoryEncoding")
+
+
+def _takes_indices(graph: Model, tensor: Tensor) -> bool:
     """Whether something reads an input of a graph as the integers that they are."""
-    inputs = {id(tensor) for tensor in graph.input_tensors()}
     for node in graph.nodes:
-        if not any(id(tensor) in inputs for tensor in node.input_tensors()):
+        places = [index for index, given in enumerate(node.input_tensors()) if given is tensor]
+        if not places:
             continue
-        if isinstance(node.target, Layer) and node.target.symbol in ("keras.layers.Embedding", "keras.layers.CategoryEncoding"):
+        if isinstance(node.target, Layer) and node.target.symbol in _INDEXED:
             return True
-        if isinstance(node.target, Model) and _takes_indices(node.body or node.target):
+        inner = node.body or node.target
+        if isinstance(inner, Model) and any(_takes_indices(inner, inner.input_tensors()[at]) for at in places):
             return True
         if isinstance(node.target, str) and node.target.rpartition(".")[2] in ("one_hot", "take", "not_equal", "equal"):
             return True

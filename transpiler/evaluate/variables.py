@@ -91,9 +91,12 @@ def _dtype(value: Any) -> str:
 
 
 def _name(value: Any, owner: Subclassed) -> str:
-    if isinstance(value, str) and value:
-        return value
-    return "variable" if not owner.variables else f"variable_{len(owner.variables)}"
+    base = value if isinstance(value, str) and value else "variable"
+    taken = {layer.config["variable"] for layer in owner.variables}
+    name, number = base, 1
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    return name
 
 
 def _object(ev: Evaluator, value: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transpiler.diagnostics import Refusal, diagnostic
+from transpiler.emit.code import literal
 from transpiler.emit.classnames import class_name_for
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.parameters import given_arguments, number_of
@@ -36,6 +37,8 @@ class TranslatedModel:
 
     def construct(self, outside: bool) -> str:
         """The constructor call; ``outside`` where the source called the builder function."""
+        if isinstance(self.model, CustomModel):
+            return self._construct_custom(outside)
         leaves = {leaf.name: leaf for leaf in _leaves(self.torch)}
         given = []
         for parameter in self.rendered.params:
@@ -44,6 +47,16 @@ class TranslatedModel:
             if source:
                 given.append(f"{parameter.name}={source}")
         return f"{self.class_name}({', '.join(given)})"
+
+
+    def _construct_custom(self, outside: bool) -> str:
+        """The constructor call of a class of the program's own, with the arguments that the source gave."""
+
+        def text(leaf: Leaf) -> str:
+            return (leaf.source if outside else leaf.inside) or leaf.name
+
+        given = given_arguments(self.torch).items()
+        return f"{self.class_name}({', '.join(f'{name}={literal(number_of(value), text)}' for name, value in given)})"
 
 
 def _leaves(torch_model: TorchModel) -> list[Leaf]:

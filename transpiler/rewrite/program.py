@@ -312,7 +312,8 @@ class Rewriter:
     def _check_told(self, node: cst.ClassDef, objects: list[Any]) -> None:
         """A class that leaves nothing in the output must have been told of."""
         self.failed_names.add(node.name.value)
-        if any(made.failed or id(made) in self.ev.failed_models for made in objects):
+        inner = {method for cls in self.ev.classes if cls.keras for method in map(id, _functions(cls.node))}
+        if any(made.failed or id(made) in self.ev.failed_models or made.home in inner for made in objects):
             return
         name = node.name.value
         if objects:
@@ -522,6 +523,10 @@ class Rewriter:
         finder = _Symbols(self.ev, name)
         original.visit(finder)
         return finder.found
+
+
+def _functions(node: cst.ClassDef) -> list[cst.FunctionDef]:
+    return [line for line in node.body.body if isinstance(line, cst.FunctionDef)]
 
 
 class _Located(Refusal):

@@ -55,6 +55,8 @@ class Lowering:
         self.model = model
         self.options = options
         self.flow = Flow(model, lambda nested: lower(nested, options, memo))
+        inner = model.kind == "custom" and (not isinstance(model, CustomModel) or model.is_layer)
+        self.drop_in = options.drop_in and not inner  # layers of the program's own work as their callers do
         self.node: Node | None = None  # the node being lowered
         self.origin: Origin = model.origin
         self.final_activation: str | None = None
@@ -71,7 +73,7 @@ class Lowering:
         """Lower every node that the outputs need, in program order."""
         inputs = []
         for tensor in self.model.input_tensors():
-            layout = FIRST if not self.options.drop_in and self.flow.enters_first(tensor) else KERAS
+            layout = FIRST if not self.drop_in and self.flow.enters_first(tensor) else KERAS
             value = Value(tensor.spec, layout, hint=tensor.hint)
             self._values[id(tensor)] = value
             inputs.append(value)
@@ -89,7 +91,7 @@ class Lowering:
 
     def _output(self, tensor: Tensor) -> Value:
         value = self.value(tensor)
-        if self.options.drop_in or is_featured(value) or value.spec.rank == 3:
+        if self.drop_in or is_featured(value) or value.spec.rank == 3:
             return self.keras_order(value)
         return value
 
@@ -280,7 +282,7 @@ class Lowering:
 
     def output_layout(self, x: Value) -> str:
         """The layout in which ``x`` would leave the model."""
-        return KERAS if self.options.drop_in or x.spec.rank <= 3 else x.layout
+        return KERAS if self.drop_in or x.spec.rank <= 3 else x.layout
 
     def leaves_out(self, template: str) -> bool:
         """Whether the last activation of this model is left to the loss; if so, it is noted as ``template``."""

@@ -107,3 +107,10 @@ MERGE_FUNCTIONS = {
 def is_keras(name: str) -> bool:
     """Whether a canonical name belongs to Keras or TensorFlow (so that the output cannot keep it)."""
     return name in ("keras", "tensorflow") or name.startswith(("keras.", "tensorflow."))
+
+
+def snake_case(name: str) -> str:
+    """``Conv2DTranspose`` → ``conv2d_transpose``, as Keras numbers its layers."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

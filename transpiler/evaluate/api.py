@@ -16,6 +16,8 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.numbers import getter, number_call
+from transpiler.evaluate.variables import variable_of
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
@@ -32,6 +34,7 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     """Call a Keras or TensorFlow symbol by its canonical name."""
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
+    from transpiler.evaluate.operators import make_op
 
     if has_failed([args, kwargs]):
         raise FailedDependencyError
@@ -50,8 +53,14 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
+    if name in _VARIABLES and (weight := variable_of(ev, args, kwargs, node)) is not None:
+        return weight
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if (known := getter(name, args, kwargs)) is not NotImplemented:
+        return known
+    if (known := number_call(name, args, kwargs)) is not NotImplemented:
+        return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
         return known
     if (known := _runtime(ev, name, args, node)) is not NotImplemented:
@@ -61,10 +70,13 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     if name in FUNCTIONS:
         return call_function(ev, name, args, kwargs, node)
     if (created := _creation(name, args, kwargs)) is not None:
-        return created
+        return make_op(ev, created.symbol, created.args, created.kwargs, node) if ev.tracing else created
     if is_build(args) or any(isinstance(v, Layer) for v in args) or name.startswith("keras.layers."):
         raise Refusal("KT101", f"`{name}` is not supported" + _reason(name))
     return Opaque(f"`{name}` is known only when the program runs")
+
+
+_VARIABLES = ("tensorflow.Variable", "keras.Variable", "keras.backend.variable", "keras.variable")
 
 
 def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:
@@ -90,6 +102,8 @@ def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, An
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.operators import make_op
 
+    if name.startswith("keras.activations.") and (len(args) > 1 or kwargs):
+        name = f"keras.ops.{name.rpartition('.')[2]}"  # with settings, it is the op
     if name.startswith("keras.activations."):
         layer = make_layer(ev, "keras.layers.Activation", [name.rpartition(".")[2]], {}, node, anonymous=True)
         return call_layer(ev, layer, args, kwargs, node)

@@ -22,7 +22,8 @@ from transpiler.evaluate.core import (
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
 from transpiler.evaluate.values import Bound, ClassValue, Function, Generator, Instance, Method, Native, Opaque, Symbol
-from transpiler.graph.keras import Layer, Model, Tensor
+from transpiler.evaluate.variables import InitialValue
+from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
@@ -86,6 +87,8 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
         return _call_method(ev, function, args, kwargs, node)
     if isinstance(function, ClassValue):
         return instantiate(ev, function, args, kwargs, node)
+    if isinstance(function, ApiObject) and function.symbol.startswith("keras.initializers."):
+        return InitialValue(function, args[0] if args else kwargs.get("shape"))
     if isinstance(function, Native):
         return function.call(ev, args, kwargs, node)
     return _unknown_call(ev, function, args, kwargs, node)

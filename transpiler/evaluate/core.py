@@ -112,6 +112,7 @@ class Evaluator:
         self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
+        self.tracing = 0  # within methods of the program's own layers and models: what they make is part of a model
         self.poisoned = 0  # counts statements that were refused, or that needed what was
         self.keep_alive: list[Any] = []  # objects known by their identity
 
@@ -164,6 +165,15 @@ class Evaluator:
         self.current = node
         yield
         self.current = outer
+
+    @contextmanager
+    def in_layer(self) -> Iterator[None]:
+        """Within: methods of a layer or model of the program's own."""
+        self.tracing += 1
+        try:
+            yield
+        finally:
+            self.tracing -= 1
 
     @contextmanager
     def uncertain(self) -> Iterator[None]:

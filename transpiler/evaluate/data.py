@@ -58,3 +58,15 @@ def build_from_shape(ev: Evaluator, made: Subclassed, shape: Any, node: cst.CSTN
         build_custom(ev, made, specs(shape), node)
 
 
+
+
+def discarded(ev: Evaluator, node: cst.CSTNode) -> bool:
+    """Whether nothing reads the value of a call: a statement by itself, or one that assigns it to ``_``."""
+    statement = ev.statement
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return False
+    small = statement.body[0]
+    if isinstance(small, cst.Assign):
+        targets = [target.target for target in small.targets]
+        return small.value is node and all(isinstance(t, cst.Name) and t.value.startswith("_") for t in targets)
+    return isinstance(small, cst.Expr) and small.value is node

@@ -17,7 +17,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
-from transpiler.evaluate.values import Function, Opaque, Symbol, TrainingFlag
+from transpiler.evaluate.values import Function, Opaque, Subclassed, Symbol, TrainingFlag
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
@@ -193,10 +193,23 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
 def _infer(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> Any:
     if layer.symbol == "keras.layers.Lambda":
         return _trace_lambda(ev, layer, made)
+    inner = layer.config.get("layer")
+    if isinstance(inner, Subclassed) and inner.inputs is None:
+        _trace_inner(ev, layer, inner, made)
     args = map_tensors(list(made.args), lambda t: t.spec)
     kwargs = map_tensors(made.kwargs, lambda t: t.spec)
     with checked_arguments(layer.symbol):
         return rule.infer(layer, *args, **kwargs)
+
+
+def _trace_inner(ev: Evaluator, layer: Layer, inner: Subclassed, made: Node) -> None:
+    """A wrapper calls a layer of the program's own: on one time step."""
+    from transpiler.evaluate.tracing import build_custom
+
+    if layer.symbol != "keras.layers.TimeDistributed" or not isinstance(made.args[0], Tensor):
+        raise Refusal("KT105", f"`{layer.symbol.rpartition('.')[2]}` around a layer of the program's own is not translated")
+    spec = made.args[0].spec
+    build_custom(ev, inner, TensorSpec((spec.shape[0], *spec.shape[2:]), spec.dtype), ev.current)
 
 
 def _trace_lambda(ev: Evaluator, layer: Layer, made: Node) -> Any:

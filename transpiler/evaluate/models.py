@@ -18,10 +18,10 @@ from transpiler.evaluate.core import (
     require_known,
 )
 from transpiler.evaluate.layers import auto_name, call_layer, shape_of
-from transpiler.evaluate.data import build_from_data, build_from_shape
+from transpiler.evaluate.data import build_from_data, build_from_shape, discarded
 from transpiler.evaluate.operators import finish_node
 from transpiler.evaluate.tracing import call_custom
-from transpiler.evaluate.values import Opaque, Subclassed, Symbol
+from transpiler.evaluate.values import Created, Opaque, Subclassed, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History
 from transpiler.rules.base import LAYERS, OPS, bind
@@ -297,10 +297,25 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
         raise FailedDependencyError
     if any(True for _ in walk_tensors(args)):
         return call_on_tensors(ev, model, args, kwargs, node)
+    if isinstance(model, Subclassed) and args and _all_created(args[0]):
+        _build_from(ev, model, args[0])
+        if discarded(ev, node):
+            ev.mark_build(node)
+            ev.mark_build(ev.statement or node)
+            return Opaque("the result of a call that only builds")
     for value in args[:1]:
         if isinstance(model, Subclassed) or isinstance(value, Array) and value.shape is not None:
             _build_from(ev, model, value)
     return action(ev, "__call__", model, args, kwargs, node)
+
+
+def _all_created(value: Any) -> bool:
+    """Whether a structure holds nothing but results of ops without tensors."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(_all_created(item) for item in value)
+    return isinstance(value, Created)
 
 
 def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -59,7 +59,8 @@ def make_custom(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
     init = cls.lookup("__init__")
     if isinstance(init, Function):
         made.arguments = _arguments(init, args, kwargs)
-        call_function(ev, init, [made, *args], kwargs, node)
+        with ev.in_layer():
+            call_function(ev, init, [made, *args], kwargs, node)
     else:
         construct(ev, made, args, kwargs, node)
     made.failed = ev.poisoned != before

@@ -153,8 +153,9 @@ def _trace(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str, A
 
     inner_args, inner_kwargs = map_tensors(args, fresh), map_tensors(kwargs, fresh)
     before = ev.poisoned
-    _build(ev, made, inner_args, inner_kwargs, node)
-    result = _run(ev, made, inner_args, inner_kwargs, node)
+    with ev.in_layer():
+        _build(ev, made, inner_args, inner_kwargs, node)
+        result = _run(ev, made, inner_args, inner_kwargs, node)
     if ev.poisoned != before or has_failed(result):
         made.failed = True
         raise FailedDependencyError

@@ -154,6 +154,8 @@ def _initial(value: Any) -> tuple[ApiObject, tuple[Any, ...]]:
     """The initialiser and shape that a first value stands for."""
     if isinstance(value, InitialValue):
         return value.initializer, _sizes(value.shape)
+    if isinstance(value, Tensor) and value.node is not None and isinstance(value.node.target, str):
+        value = Created("", symbol=value.node.target, args=value.node.args, kwargs=value.node.kwargs)
     if isinstance(value, Created):
         given = dict(zip(_ORDER.get(value.symbol, ()), value.args, strict=False)) | value.kwargs
         if value.symbol in _FILLS:

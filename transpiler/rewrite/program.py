@@ -16,7 +16,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator
 from transpiler.evaluate.values import Symbol
-from transpiler.graph.keras import Model
+from transpiler.graph.keras import CustomModel, Model
 from transpiler.graph.program import Action
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
 from transpiler.rewrite.expressions import ExpressionRewriter
@@ -301,6 +301,11 @@ class Rewriter:
             return [] if found is None else [self._raise(node, found.code, found.message)]
         self._keep_comments(node)
         self.failed_names.add(node.name.value)
+        methods = {id(function) for function in _functions(node)}
+        for model in self.ev.program.models:  # models that its methods make come first
+            inside = any(id(creation.inside) in methods for creation in self.ev.creations_of(model))
+            if inside and id(model) in self.models and not isinstance(model, CustomModel):
+                self._write_class(self.models[id(model)])
         for code in codes:
             self._write_class(code)
         return []

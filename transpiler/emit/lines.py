@@ -16,6 +16,7 @@ from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module, Value
 Part = Union[Value, "Tree"]
 RUN = "run"
 RETURN = "return"
+SELECT = "{0} if self.training else {1}"
 _DEEPEST = 4
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
@@ -98,6 +99,7 @@ class Line:
     unpack: str = ""
     comments: tuple[str, ...] = ()
     span: Span | None = None  # of the call in the source
+    guard: tuple[Line, int] | None = None  # the choice between modes, and the side of it, that alone needs it
 
     @property
     def plain(self) -> bool:
@@ -208,6 +210,8 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
         return False
     if outer.kind == RETURN:
         return True
+    if inner.tree.template == SELECT or outer.tree.template == SELECT and inner.tree.size > 1:
+        return False
     if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
         return False
     return _belongs(graph, inner, outer)

@@ -98,7 +98,11 @@ def _expressions(model: TorchModel, instances: Mapping[int, str]) -> Iterator[tu
             continue
         if module.subgraph is not None:
             if isinstance(module.subgraph.source, CustomModel):
-                yield from ((expr, False) for value in given_arguments(module.subgraph).values() for expr in exprs_of(number_of(value)))
+                yield from (
+                    (expr, False)
+                    for value in given_arguments(module.subgraph).values()
+                    for expr in exprs_of(number_of(value))
+                )
             else:
                 yield from _expressions(module.subgraph, {})
             continue
@@ -112,7 +116,8 @@ def _expressions(model: TorchModel, instances: Mapping[int, str]) -> Iterator[tu
 
 def number_of(value: Any) -> Any:
     """A value as an expression that can be printed; what only the running program knows has one."""
-    return getattr(value, "expr", None) or value
+    expr = getattr(value, "expr", None)
+    return value if expr is None else expr
 
 
 def given_arguments(model: TorchModel) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from transpiler.evaluate.core import (
     plain,
 )
 from transpiler.evaluate.numbers import getter, number_call
-from transpiler.evaluate.variables import variable_of
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
+from transpiler.evaluate.variables import variable_of
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
@@ -53,6 +53,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
+    if name == "keras.random.SeedGenerator":
+        return None  # the numbers that it would give are torch's own in the output
     if name in _VARIABLES and (weight := variable_of(ev, args, kwargs, node)) is not None:
         return weight
     if name in OBJECTS:
@@ -76,7 +78,13 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     return Opaque(f"`{name}` is known only when the program runs")
 
 
-_VARIABLES = ("tensorflow.Variable", "keras.Variable", "keras.backend.variable", "keras.variable")
+_VARIABLES = (
+    "tensorflow.Variable",
+    "keras.backend.Variable",
+    "keras.Variable",
+    "keras.backend.variable",
+    "keras.variable",
+)
 
 
 def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:

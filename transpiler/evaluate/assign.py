@@ -16,6 +16,7 @@ from transpiler.evaluate.values import (
     ClassValue,
     Created,
     HistoryLogs,
+    InitialValue,
     Instance,
     Opaque,
     Property,
@@ -62,7 +63,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if is_failed(value):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs, InitialValue)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -134,8 +135,6 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if ev.unknown_depth and not is_build(value):
             value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
         own = isinstance(receiver, Subclassed)
-        if isinstance(value, Tensor) and value.node is not None and isinstance(value.node.target, Layer) and own:
-            value.node.target.hint = value.node.target.hint or name  # a weight is named after its attribute
         receiver.attributes[name] = value if own else _attribute_value(name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
@@ -150,7 +149,11 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
 
 def _attribute_value(name: str, text: str, value: Any) -> Any:
     """An unknown number that is kept in an attribute is known by the attribute from then on."""
-    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
+    unknown = (
+        isinstance(value, Opaque)
+        and not isinstance(value, (Created, HistoryLogs, InitialValue))
+        and not is_failed(value)
+    )
     if unknown or isinstance(value, Expr) and not value.known:
         named = Opaque.named(name, text, getattr(value, "why", ""))
         if isinstance(value, Opaque):

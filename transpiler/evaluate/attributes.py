@@ -10,8 +10,8 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
-from transpiler.evaluate.subclasses import base_attribute
 from transpiler.evaluate.natives import CONSTANTS, METHODS
+from transpiler.evaluate.subclasses import base_attribute
 from transpiler.evaluate.values import (
     Bound,
     ClassMethod,

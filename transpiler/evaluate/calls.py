@@ -21,8 +21,18 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
-from transpiler.evaluate.values import Bound, ClassValue, Function, Generator, Instance, Method, Native, Opaque, Symbol
-from transpiler.evaluate.variables import InitialValue
+from transpiler.evaluate.values import (
+    Bound,
+    ClassValue,
+    Function,
+    Generator,
+    InitialValue,
+    Instance,
+    Method,
+    Native,
+    Opaque,
+    Symbol,
+)
 from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf

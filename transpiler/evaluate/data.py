@@ -58,8 +58,6 @@ def build_from_shape(ev: Evaluator, made: Subclassed, shape: Any, node: cst.CSTN
         build_custom(ev, made, specs(shape), node)
 
 
-
-
 def discarded(ev: Evaluator, node: cst.CSTNode) -> bool:
     """Whether nothing reads the value of a call: a statement by itself, or one that assigns it to ``_``."""
     statement = ev.statement

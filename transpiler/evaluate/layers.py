@@ -21,8 +21,8 @@ from transpiler.evaluate.values import Function, Opaque, Subclassed, Symbol, Tra
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
-from transpiler.rules.names import snake_case
 from transpiler.rules.base import COMMON_PARAMS, LAYERS, LayerRule, bind
+from transpiler.rules.names import snake_case
 
 # Parameters that may stay expressions of the source; all others are read as plain values.
 _SIZES = {"units", "filters", "input_dim", "output_dim", "rate"}
@@ -207,7 +207,9 @@ def _trace_inner(ev: Evaluator, layer: Layer, inner: Subclassed, made: Node) -> 
     from transpiler.evaluate.tracing import build_custom
 
     if layer.symbol != "keras.layers.TimeDistributed" or not isinstance(made.args[0], Tensor):
-        raise Refusal("KT105", f"`{layer.symbol.rpartition('.')[2]}` around a layer of the program's own is not translated")
+        raise Refusal(
+            "KT105", f"`{layer.symbol.rpartition('.')[2]}` around a layer of the program's own is not translated"
+        )
     spec = made.args[0].spec
     build_custom(ev, inner, TensorSpec((spec.shape[0], *spec.shape[2:]), spec.dtype), ev.current)
 

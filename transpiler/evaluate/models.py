@@ -17,8 +17,8 @@ from transpiler.evaluate.core import (
     plain,
     require_known,
 )
-from transpiler.evaluate.layers import auto_name, call_layer, shape_of
 from transpiler.evaluate.data import build_from_data, build_from_shape, discarded
+from transpiler.evaluate.layers import auto_name, call_layer, shape_of
 from transpiler.evaluate.operators import finish_node
 from transpiler.evaluate.tracing import call_custom
 from transpiler.evaluate.values import Created, Opaque, Subclassed, Symbol
@@ -295,8 +295,10 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
     """``model(x)``: a node of the graph on symbolic tensors, an action on data."""
     if any(is_failed(v) for v in (*args, *kwargs.values())):
         raise FailedDependencyError
-    if any(True for _ in walk_tensors(args)):
+    if any(True for _ in walk_tensors([args, kwargs if isinstance(model, Subclassed) else {}])):
         return call_on_tensors(ev, model, args, kwargs, node)
+    if isinstance(model, Subclassed) and model.is_layer and not _data(args):
+        raise Refusal("KT105", f"calling the layer `{model.name}` outside a model is not translated")
     if isinstance(model, Subclassed) and args and _all_created(args[0]):
         _build_from(ev, model, args[0])
         if discarded(ev, node):
@@ -307,6 +309,11 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
         if isinstance(model, Subclassed) or isinstance(value, Array) and value.shape is not None:
             _build_from(ev, model, value)
     return action(ev, "__call__", model, args, kwargs, node)
+
+
+def _data(args: list[Any]) -> bool:
+    """Whether the first argument is data whose shape may be known."""
+    return bool(args) and isinstance(args[0], (Array, Created, list, tuple, dict))
 
 
 def _all_created(value: Any) -> bool:

@@ -80,8 +80,10 @@ class _Merger:
             return False
         specs = [(a.shape, a.dtype) == (b.shape, b.dtype)
                  for a, b in zip(one.input_tensors(), other.input_tensors(), strict=False)]  # fmt: skip
-        return all(specs) and _same(_skeleton(one.args), _skeleton(other.args)) and _same(
-            _skeleton(one.kwargs), _skeleton(other.kwargs)
+        return (
+            all(specs)
+            and _same(_skeleton(one.args), _skeleton(other.args))
+            and _same(_skeleton(one.kwargs), _skeleton(other.kwargs))
         )
 
 

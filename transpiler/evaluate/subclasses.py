@@ -25,7 +25,16 @@ BASES = {
     "keras.layers.Layer": "layer", "keras.Model": "model", "keras.Sequential": "sequential",
     "keras.layers.AbstractLayer": "layer", "keras.Operation": "",
 }  # fmt: skip
-_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "make_train_function", "fit", "evaluate", "predict")
+_STEPS = (
+    "train_step",
+    "test_step",
+    "predict_step",
+    "compute_loss",
+    "make_train_function",
+    "fit",
+    "evaluate",
+    "predict",
+)
 _COMMON = ("name", "trainable", "dtype", "dynamic", "autocast", "activity_regularizer")
 _SHAPES = ("input_shape", "batch_input_shape", "input_dim", "input_length")
 
@@ -33,7 +42,9 @@ _SHAPES = ("input_shape", "batch_input_shape", "input_dim", "input_length")
 def keras_kind(ev: Evaluator, cls: ClassValue) -> str:
     """What of Keras a class stands below: "layer", "model", "sequential", or "" where nothing."""
     for base in cls.bases:
-        kind = base.keras if isinstance(base, ClassValue) else BASES.get(base.name, "") if isinstance(base, Symbol) else ""
+        kind = (
+            base.keras if isinstance(base, ClassValue) else BASES.get(base.name, "") if isinstance(base, Symbol) else ""
+        )
         if kind:
             return kind
     return ""
@@ -105,7 +116,7 @@ def construct(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str
         given["name"] = args[0]
     unknown = set(given) - {*_COMMON, *_SHAPES, "**", "inputs", "outputs", "layers"}
     if unknown:
-        raise Refusal("KT102", f"`{made.cls.keras.capitalize()}` has no argument `{sorted(unknown)[0]}` that is known here")
+        raise Refusal("KT102", f"`{made.cls.keras.capitalize()}` has no argument `{min(unknown)}` that is known here")
     if given.get("activity_regularizer") is not None:
         raise Refusal("KT102", "`activity_regularizer` of a layer of the program's own is not supported")
     if plain(given.get("dtype")) not in (None, "float32") and not isinstance(given.get("dtype"), Symbol):
@@ -122,7 +133,9 @@ def construct(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str
         ev.input_shapes[id(made)] = shape
 
 
-def _construct_model(ev: Evaluator, made: Subclassed, args: list[Any], given: dict[str, Any], node: cst.CSTNode) -> None:
+def _construct_model(
+    ev: Evaluator, made: Subclassed, args: list[Any], given: dict[str, Any], node: cst.CSTNode
+) -> None:
     """``super().__init__(inputs=…, outputs=…)`` of a model, ``super().__init__([…])`` of a Sequential."""
     from transpiler.evaluate.models import add_layer, layers_in_order, nodes_between
 
@@ -224,6 +237,8 @@ def set_on_custom(ev: Evaluator, value: Subclassed, name: str, what: Any) -> boo
     if name == "built":
         value.built = bool(plain(what))
         return True
+    if isinstance(what, Tensor) and what.node is not None and isinstance(what.node.target, Layer):
+        what.node.target.hint = what.node.target.hint or name  # a weight is named after its attribute
     _name_parts(name, what)
     return False
 

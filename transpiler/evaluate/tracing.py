@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, has_failed, is_known, plain
+from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, has_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.modes import merge_modes
 from transpiler.evaluate.operators import created, make_op
@@ -64,6 +64,9 @@ def _with_masks(made: Subclassed, args: list[Any], kwargs: dict[str, Any]) -> tu
     found = implicit if any(True for _ in walk_tensors(implicit)) else None
     if "mask" in names and names.index("mask") >= len(args) and given.get("mask") is None and found is not None:
         given["mask"] = found
+    for name, value in [*zip(names, args, strict=False), *kwargs.items()]:
+        if f"{name}_mask" in names[len(args) :] and given.get(f"{name}_mask") is None:
+            given[f"{name}_mask"] = map_tensors(value, lambda t: t.mask)
     return given, found if given.get("mask") is None else given["mask"]
 
 
@@ -155,7 +158,7 @@ def _trace(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str, A
     before = ev.poisoned
     with ev.in_layer():
         _build(ev, made, inner_args, inner_kwargs, node)
-        result = _run(ev, made, inner_args, inner_kwargs, node)
+        result = FAILED if ev.poisoned != before else _run(ev, made, inner_args, inner_kwargs, node)
     if ev.poisoned != before or has_failed(result):
         made.failed = True
         raise FailedDependencyError

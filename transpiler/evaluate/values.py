@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from transpiler.graph.keras import CustomModel, Origin
+from transpiler.graph.keras import ApiObject, CustomModel, Origin
 from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ class Created(Opaque):
     symbol: str = ""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+class InitialValue(Opaque):
+    """What calling an initialiser gave: ``initializer(shape)``."""
+
+    def __init__(self, initializer: ApiObject, shape: Any) -> None:
+        super().__init__("the value of an initialiser is known only when the program runs")
+        self.initializer = initializer
+        self.shape = shape
 
 
 @dataclass(eq=False)
@@ -180,12 +189,7 @@ class Subclassed(Instance, CustomModel):
 class TrainingFlag(int):
     """The ``training`` argument of a ``call`` that is being traced for one mode; it notes when it is asked."""
 
-    def __new__(cls, mode: bool) -> TrainingFlag:
-        flag = super().__new__(cls, mode)
-        flag.asked = False
-        return flag
-
-    asked: bool
+    asked = False
 
     def __bool__(self) -> bool:
         self.asked = True

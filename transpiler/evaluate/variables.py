@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_failed, is_known, plain, require_known
-from transpiler.evaluate.values import Created, Opaque, Subclassed, Symbol
+from transpiler.evaluate.values import Created, InitialValue, Opaque, Subclassed, Symbol
 from transpiler.graph.keras import ApiObject, Layer, Node, Tensor
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import LAYERS
@@ -22,15 +22,13 @@ _KERAS3 = ("shape", "initializer", "dtype", "trainable", "autocast", "regularize
 _KERAS2 = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
 
 
-def add_weight(
-    ev: Evaluator, owner: Subclassed, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
-) -> Tensor:
+def add_weight(ev: Evaluator, owner: Subclassed, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Tensor:
     """``self.add_weight(…)``, with the positional order of Keras 3, or of Keras 2 where a name comes first."""
     order = _KERAS2 if args and (isinstance(args[0], str) or args[0] is None) else _KERAS3
     given = dict(zip(order, args)) | kwargs  # noqa: B905 - fewer arguments is usual
     unknown = set(given) - _KNOWN
     if unknown:
-        raise Refusal("KT102", f"`add_weight` has no argument `{sorted(unknown)[0]}` that is known here")
+        raise Refusal("KT102", f"`add_weight` has no argument `{min(unknown)}` that is known here")
     shape = given.get("shape")
     config = {
         "shape": _sizes(() if shape is None else shape),
@@ -176,12 +174,3 @@ _ORDER = {
     "keras.ops.zeros": ("shape", "dtype"), "keras.ops.ones": ("shape", "dtype"),
     "keras.random.normal": ("shape", "mean", "stddev"), "keras.random.uniform": ("shape", "minval", "maxval"),
 }  # fmt: skip
-
-
-class InitialValue(Opaque):
-    """What calling an initialiser gave: ``initializer(shape)``."""
-
-    def __init__(self, initializer: ApiObject, shape: Any) -> None:
-        super().__init__("the value of an initialiser is known only when the program runs")
-        self.initializer = initializer
-        self.shape = shape

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transpiler.diagnostics import Refusal, diagnostic
-from transpiler.emit.code import literal
 from transpiler.emit.classnames import class_name_for
+from transpiler.emit.code import literal
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
 from transpiler.emit.parameters import given_arguments, number_of
 from transpiler.emit.training import TrainingEmitter
@@ -47,7 +47,6 @@ class TranslatedModel:
             if source:
                 given.append(f"{parameter.name}={source}")
         return f"{self.class_name}({', '.join(given)})"
-
 
     def _construct_custom(self, outside: bool) -> str:
         """The constructor call of a class of the program's own, with the arguments that the source gave."""

@@ -67,6 +67,18 @@ _RENAMED = {
 }  # fmt: skip
 
 
+_TF_INITIALIZERS = {
+    f"tensorflow.{prefix}{name}": cls
+    for name, cls in {
+        "zeros_initializer": "Zeros", "ones_initializer": "Ones", "random_normal_initializer": "RandomNormal",
+        "random_uniform_initializer": "RandomUniform", "constant_initializer": "Constant",
+        "truncated_normal_initializer": "TruncatedNormal", "orthogonal_initializer": "Orthogonal",
+        "glorot_uniform_initializer": "GlorotUniform", "glorot_normal_initializer": "GlorotNormal",
+    }.items()
+    for prefix in ("", "compat.v1.")
+}  # fmt: skip
+
+
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The canonical name of a dotted import path; names outside Keras and TensorFlow come back unchanged."""
@@ -76,6 +88,8 @@ def canonical(name: str) -> str:
         if name == root or name.startswith(root + "."):
             name = "keras" + name[len(root) :]
             break
+    if (start := _TF_INITIALIZERS.get(name)) is not None:
+        return f"keras.initializers.{start}"
     if not (name == "keras" or name.startswith("keras.")):
         return name
     module, _, leaf = name.rpartition(".")

@@ -42,6 +42,9 @@ class Variable(LayerRule):
         ref = WeightMap("", (WeightRef(layer, config["variable"]),))
         trained = config["trained"] and layer.trainable
         buffer = not config["trained"] and fill != "empty"
+        options: dict[str, Any] = {} if trained or buffer else {"requires_grad": False}
+        if config["dtype"] != "float32":
+            options["dtype"] = config["dtype"]
         module = cx.module(
             BUFFER if buffer else PARAMETER,
             fill,
@@ -52,8 +55,7 @@ class Variable(LayerRule):
             initializers={} if fill != "empty" else {"": start},
             regularizers={"": regularizer(config["regularizer"])},
             constraints={"": constraint(config["constraint"])},
-            **({} if trained or buffer else {"requires_grad": False}),
-            **({} if config["dtype"] == "float32" else {"dtype": config["dtype"]}),
+            **options,
         )
         value: Value = cx.call(module, [], self.infer(layer))
         return value

@@ -11,7 +11,6 @@ from transpiler.weights.pair import Bound, Placed, pair
 from transpiler.weights.read import FileLayer, WeightFile, numbered
 from transpiler.weights.spec import LayerEntry, ModelWeights, Place, walk
 
-
 _HINT = 'save the weights as "….weights.h5" with Keras 3'
 
 

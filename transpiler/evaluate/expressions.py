@@ -10,7 +10,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.arrays import array_binary, array_product, array_item
+from transpiler.evaluate.arrays import array_binary, array_item, array_product
 from transpiler.evaluate.attributes import attribute
 from transpiler.evaluate.branches import perhaps
 from transpiler.evaluate.calls import call, invoke

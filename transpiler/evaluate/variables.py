@@ -32,15 +32,15 @@ def add_weight(ev: Evaluator, owner: Subclassed, args: list[Any], kwargs: dict[s
     shape = given.get("shape")
     config = {
         "shape": _sizes(() if shape is None else shape),
-        "initializer": _start(ev, given.get("initializer")),
-        "regularizer": _object(ev, given.get("regularizer")),
-        "constraint": _object(ev, given.get("constraint")),
+        "weight_initializer": _start(ev, given.get("initializer")),
+        "weight_regularizer": _object(ev, given.get("regularizer")),
+        "weight_constraint": _object(ev, given.get("constraint")),
         "dtype": _dtype(given.get("dtype")),
         "trained": given.get("trainable") is None or bool(require_known(given["trainable"], "`trainable`")),
         "variable": _name(given.get("name"), owner),
     }
     if given.get("initializer") is None:
-        config["initializer"] = ApiObject("keras.initializers.GlorotUniform", {})
+        config["weight_initializer"] = ApiObject("keras.initializers.GlorotUniform", {})
     return make_variable(ev, owner, config, node)
 
 
@@ -126,7 +126,7 @@ def variable_of(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cs
     value = given.get("initial_value")
     start, shape = _initial(value)
     config = {
-        "shape": shape, "initializer": start, "regularizer": None, "constraint": _object(ev, given.get("constraint")),
+        "shape": shape, "weight_initializer": start, "weight_regularizer": None, "weight_constraint": _object(ev, given.get("constraint")),
         "dtype": _dtype(given.get("dtype")),
         "trained": given.get("trainable") is None or bool(require_known(given["trainable"], "`trainable`")),
         "variable": _name(given.get("name"), owner),

@@ -24,7 +24,7 @@ class Variable(LayerRule):
     """A weight made by ``add_weight``: a parameter, or a buffer where it is not trained."""
 
     params = params(
-        "shape=(), initializer='glorot_uniform', regularizer=None, constraint=None, dtype='float32', trained=True, "
+        "shape=(), weight_initializer='glorot_uniform', weight_regularizer=None, weight_constraint=None, dtype='float32', trained=True, "
         "variable='variable'"
     )
 
@@ -53,8 +53,8 @@ class Variable(LayerRule):
             role="weight",
             weights=(ref,),
             initializers={} if fill != "empty" else {"": start},
-            regularizers={"": regularizer(config["regularizer"])},
-            constraints={"": constraint(config["constraint"])},
+            regularizers={"": regularizer(config["weight_regularizer"])},
+            constraints={"": constraint(config["weight_constraint"])},
             **options,
         )
         value: Value = cx.call(module, [], self.infer(layer))
@@ -63,7 +63,7 @@ class Variable(LayerRule):
 
 def _initializer(config: dict[str, Any]) -> Any:
     """The initialiser, with Keras' fans where torch would count others."""
-    start = initializer(config["initializer"])
+    start = initializer(config["weight_initializer"])
     if not isinstance(start, ApiObject):
         return start
     name, shape = start.symbol.rpartition(".")[2], config["shape"]

@@ -126,7 +126,8 @@ def variable_of(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cs
     value = given.get("initial_value")
     start, shape = _initial(value)
     config = {
-        "shape": shape, "weight_initializer": start, "weight_regularizer": None, "weight_constraint": _object(ev, given.get("constraint")),
+        "shape": shape, "weight_initializer": start, "weight_regularizer": None,
+        "weight_constraint": _object(ev, given.get("constraint")),
         "dtype": _dtype(given.get("dtype")),
         "trained": given.get("trainable") is None or bool(require_known(given["trainable"], "`trainable`")),
         "variable": _name(given.get("name"), owner),

@@ -24,8 +24,8 @@ class Variable(LayerRule):
     """A weight made by ``add_weight``: a parameter, or a buffer where it is not trained."""
 
     params = params(
-        "shape=(), weight_initializer='glorot_uniform', weight_regularizer=None, weight_constraint=None, dtype='float32', trained=True, "
-        "variable='variable'"
+        "shape=(), weight_initializer='glorot_uniform', weight_regularizer=None, weight_constraint=None, "
+        "dtype='float32', trained=True, variable='variable'"
     )
 
     def infer(self, layer: Layer, *inputs: Any, **call: Any) -> TensorSpec:

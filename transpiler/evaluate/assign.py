@@ -12,15 +12,18 @@ from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, p
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
 from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import set_on_custom
 from transpiler.evaluate.values import (
     ClassValue,
     Created,
     HistoryLogs,
+    InitialValue,
     Instance,
     Opaque,
     OptimizerOf,
     ProjectModule,
     Property,
+    Subclassed,
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor
@@ -70,7 +73,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if isinstance(value, Opaque) and value.expr is not None and _of_parameters(value.expr):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs, InitialValue)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -138,14 +141,14 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
+    elif _of_training(ev, receiver, name, target) or _of_keras(ev, receiver, name, value):
+        return
     elif isinstance(receiver, (Instance, ClassValue)):
         _set_on_object(ev, receiver, name, text, value)
     elif isinstance(receiver, ProjectModule):
         _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
-    elif _of_training(ev, receiver, name, target):
-        return
     elif isinstance(receiver, (Layer, Model)):
         ev.mark_build(target)
         if name != "trainable":
@@ -163,6 +166,11 @@ def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpres
     return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
 
 
+def _of_keras(ev: Evaluator, receiver: Any, name: str, value: Any) -> bool:
+    """Whether what is set on an object of the program's means something to Keras."""
+    return isinstance(receiver, Subclassed) and set_on_custom(ev, receiver, name, value)
+
+
 def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, text: str, value: Any) -> None:
     """An attribute of one of the program's objects or classes."""
     if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
@@ -171,6 +179,9 @@ def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, te
         value.reference = text
     if ev.unknown_depth and not is_build(value):
         value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    if isinstance(receiver, Subclassed):
+        receiver.attributes[name] = value
+        return
     owner = receiver.cls.name if isinstance(receiver, Instance) else ""
     receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
     if not is_build(value):
@@ -190,7 +201,11 @@ def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
         return Expr.of_leaf(Leaf(name, "local", text, owner=owner), number)
-    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
+    unknown = (
+        isinstance(value, Opaque)
+        and not isinstance(value, (Created, HistoryLogs, InitialValue))
+        and not is_failed(value)
+    )
     if unknown or isinstance(value, Expr) and not value.known:
         named = Opaque.named(name, text, getattr(value, "why", ""))
         if isinstance(value, Opaque):

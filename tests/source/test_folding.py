@@ -33,7 +33,8 @@ def test_not_python_and_not_constant() -> None:
 
 def test_translated() -> None:
     source = (
-        f"import keras\nTABLE = {NUMBERS}\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dense(len(TABLE) // 800)])\n"
+        f"import keras\nTABLE = {NUMBERS}\n"
+        "m = keras.Sequential([keras.Input((4,)), keras.layers.Dense(len(TABLE) // 800)])\n"
         f"print(undefined, {ROWS})\n"
     )
     result = transpile(source)

@@ -200,14 +200,13 @@ def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str
     """A number that is kept in an attribute is known by the attribute from then on, if nothing sets it again."""
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
-        return Expr.of_leaf(Leaf(name, "local", text, owner=owner), number)
-    unknown = (
-        isinstance(value, Opaque)
-        and not isinstance(value, (Created, HistoryLogs, InitialValue))
-        and not is_failed(value)
-    )
+        origin = value if isinstance(value, Expr) else None
+        return Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin), number)
+    own = (Created, HistoryLogs, InitialValue)
+    unknown = isinstance(value, Opaque) and not isinstance(value, own) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
-        named = Opaque.named(name, text, getattr(value, "why", ""))
+        origin = value.expr if isinstance(value, Opaque) else value
+        named = Opaque(getattr(value, "why", ""), Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin)))
         if isinstance(value, Opaque):
             named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named

@@ -207,7 +207,11 @@ def _settle_owned(ev: Evaluator, model: Model, torch_model: TorchModel) -> None:
     classes = {cls.name for f in homes if f is not None and f.owner is not None for cls in _related(ev, f.owner)}
     for leaf in _leaves(torch_model):
         if leaf.owner and leaf.owner not in classes:
-            leaf.structural = True
+            source = leaf.origin.leaf if leaf.origin is not None else None
+            if source is None:
+                leaf.structural = True
+            else:
+                leaf.become(source)
 
 
 def _related(ev: Evaluator, owner: ClassValue) -> list[ClassValue]:

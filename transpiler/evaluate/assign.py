@@ -154,7 +154,7 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if name != "trainable":
             raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
         ev.set_trainable(receiver, value)
-        if isinstance(receiver, Layer):
+        if isinstance(receiver, Layer) or ev.tracing:  # elsewhere the statement itself stays for a model
             ev.freeze(receiver, receiver.trainable)
 
 

@@ -46,9 +46,9 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Freeze(Moment):
-    """``layer.trainable = flag``."""
+    """``layer.trainable = flag``; of a model too where its statement goes with the class around it."""
 
-    layer: Layer
+    layer: Layer | Model
     flag: bool
 
 
@@ -317,8 +317,8 @@ class Evaluator:
                 self.set_trainable(layer, flag)
         self.built += 1
 
-    def freeze(self, layer: Layer, flag: bool) -> None:
-        """Note that the program sets the flag of a single layer here."""
+    def freeze(self, layer: Layer | Model, flag: bool) -> None:
+        """Note that the program sets the flag of a layer, or of a model in a class of its own, here."""
         self.freezes.append(Freeze(tuple(self.stack), self.steps, layer, flag))
 
     def made(self, model: Model) -> None:

@@ -461,13 +461,18 @@ def _note_training(ev: Evaluator, name: str, model: Model) -> None:
     layers = {id(layer) for layer in all_layers(model)}
     ev.trained |= layers
     compiled = ev.compiled_at.get(id(model), 0)
-    late = next((each for each in ev.freezes if id(each.layer) in layers and each.moment > compiled), None)
+    late = next((each for each in ev.freezes if each.moment > compiled and _in(each.layer, layers)), None)
     if late is not None and compiled:
         raise Refusal(
             "KT105",
             f"`trainable` of the layer `{late.layer.name}` changed after the model was compiled",
             "compile the model again before it is trained: versions of Keras differ in what they do here",
         )
+
+
+def _in(part: Layer | Model, layers: set[int]) -> bool:
+    inner = all_layers(part) if isinstance(part, Model) else [part]
+    return any(id(layer) in layers for layer in inner)
 
 
 def _trainable(model: Model) -> frozenset[int] | None:

@@ -15,6 +15,7 @@ from transpiler.evaluate.core import (
     is_failed,
     is_known,
     plain,
+    require_known,
 )
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.values import ClassValue, Function, Method, Native, Opaque, Subclassed, Symbol
@@ -123,7 +124,10 @@ def construct(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str
     made.explicit_name = name is not None and is_known(name)
     made.name = str(plain(name)) if made.explicit_name else auto_name(ev, made.cls.name)
     if given.get("trainable") is not None:
-        made.trainable = bool(plain(given["trainable"]))
+        made.trainable = bool(require_known(given["trainable"], "`trainable`"))
+        if not made.trainable:
+            hint = "set `trainable` of the object after it was made"
+            raise Refusal("KT105", "`trainable=False` for a layer of the program's own is not translated", hint)
     from transpiler.evaluate.layers import _input_shape
 
     shape = _input_shape("", given, set(), {})
@@ -229,6 +233,8 @@ def set_on_custom(ev: Evaluator, value: Subclassed, name: str, what: Any) -> boo
     value.calls.clear()  # what the calls gave may have depended on it
     if name == "trainable":
         ev.set_trainable(value, what)
+        if ev.tracing:  # elsewhere the statement itself stays
+            ev.freeze(value, value.trainable)
         return True
     if name == "supports_masking":
         value.masks = bool(plain(what))

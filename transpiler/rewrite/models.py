@@ -258,22 +258,33 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
 
     given = notes.attach(torch_model)
     rendered = render(wanted)
-    for found in translation.models.values():
-        if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
-            translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
-            return
+    if _shares(model, torch_model, wanted, rendered, translation):
+        return
     if (known := _provided(ev, model, torch_model, rendered, translation)) is not None:
         translation.models[id(model)] = known
         return
-    own = {wanted} if isinstance(model, CustomModel) else set()
-    name = free_name(wanted, taken, ev.program.names - own)
     if given & notes.done:
         given = notes.attach(torch_model, taken=notes.done)
-        rendered = render(name)
-    elif name != wanted:
+        rendered = render(wanted)
+        if _shares(model, torch_model, wanted, rendered, translation):
+            return
+    own = {wanted} if isinstance(model, CustomModel) else set()
+    name = free_name(wanted, taken, ev.program.names - own)
+    if name != wanted:
         rendered = render(name)
     notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
+
+
+def _shares(
+    model: Model, torch_model: TorchModel, wanted: str, rendered: RenderedModel, translation: Translation
+) -> bool:
+    """Whether an earlier model's class is the same: then it is shared."""
+    for found in translation.models.values():
+        if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
+            translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
+            return True
+    return False
 
 
 def _wanted_name(ev: Evaluator, model: Model, filename: str) -> str:

@@ -40,9 +40,8 @@ class Variable(LayerRule):
         start = _initializer(config)
         fill = _FILLS.get(start.symbol.rpartition(".")[2], "empty") if isinstance(start, ApiObject) else "empty"
         ref = WeightMap("", (WeightRef(layer, config["variable"]),))
-        trained = config["trained"] and layer.trainable
         buffer = not config["trained"] and fill != "empty"
-        options: dict[str, Any] = {} if trained or buffer else {"requires_grad": False}
+        options: dict[str, Any] = {} if config["trained"] or buffer else {"requires_grad": False}
         if config["dtype"] != "float32":
             options["dtype"] = config["dtype"]
         module = cx.module(

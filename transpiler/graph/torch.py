@@ -143,8 +143,8 @@ class TorchModel:
     inputs: list[Value]
     outputs: Any  # nested structure of Value
     calls: list[Call] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)  # the places of the Keras model's inputs that are inputs here
     final_activation: str | None = None  # template of an activation left out because the loss takes logits
+    taken: list[int] = field(default_factory=list)  # the places of the Keras model's inputs that are inputs here
 
     def modules(self) -> list[Module]:
         """Every module once, in the order of first call."""

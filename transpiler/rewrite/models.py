@@ -15,7 +15,7 @@ from transpiler.emit.parameters import given_arguments, number_of
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate import blame, concerns_home
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
-from transpiler.evaluate.values import ClassValue
+from transpiler.evaluate.values import ClassValue, Subclassed
 from transpiler.graph.keras import CustomModel, Layer, Model, walk_tensors
 from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
@@ -68,6 +68,11 @@ class TranslatedModel:
     def leaves(self) -> list[Leaf]:
         """The numbers behind the arguments of the constructor call."""
         return _given_leaves(self.torch) if isinstance(self.model, CustomModel) else _leaves(self.torch)
+
+    def parts(self) -> tuple[int, ...]:
+        """The identities of the objects of the program's own classes that its class makes."""
+        sources = (module.subgraph.source for module in self.torch.modules() if module.subgraph is not None)
+        return tuple(id(source) for source in sources if isinstance(source, CustomModel))
 
     def loose(self) -> tuple[str, ...]:
         """The values of parameters that only the file which builds the model knows."""
@@ -123,6 +128,8 @@ class Translation:
                 found.construct,
                 bool(found.line),
                 found.loose(),
+                isinstance(found.model, Subclassed) and found.model.cls.node not in self.comments.ev.positions,
+                found.parts(),
             )
             for key, found in self.models.items()
         }

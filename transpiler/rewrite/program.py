@@ -54,6 +54,8 @@ class ModelCode:
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
     provided: bool = False  # another translated file has the class
     loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
+    foreign: bool = False  # it is in the place of a class of another file
+    parts: tuple[int, ...] = ()  # the objects of the program's own classes in it, by identity
 
 
 @dataclass(eq=False)
@@ -359,9 +361,15 @@ class Rewriter:
         return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
-        if model.class_name not in self.written and not model.provided:
-            self.written.add(model.class_name)
-            self.classes.append(model.code)
+        if model.class_name in self.written or model.provided:
+            return
+        self.written.add(model.class_name)
+        for part in model.parts:  # those of this file stand where it has them
+            if part in self.models and self.models[part].foreign:
+                self._write_class(self.models[part])
+        if model.foreign:
+            self.dropped_names.pop(model.class_name, None)
+        self.classes.append(model.code)
 
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
@@ -579,9 +587,10 @@ class Rewriter:
             self._known_here(code)
             text = code.construct(True)
             self._reachable(text)
-            if code.class_name not in self.written:
-                self.written.add(code.class_name)
-                self.imported.append(Verbatim(f"{code.code.strip()}\n"))
+            waiting, self.classes = self.classes, []
+            self._write_class(code)
+            self.imported += [Verbatim(f"{written.strip()}\n") for written in self.classes]
+            self.classes = waiting
             self.imported.append(cst.parse_statement(f"{name} = {self._on_device(text)}\n"))
 
     def _on_device(self, text: str) -> str:

@@ -33,8 +33,19 @@ class Translated:
 
 
 def run(source: str, filename: str = "<string>", options: Options | None = None) -> Result:
-    """Translate one Keras program. Raises ``ReadError`` where it is not Python; everything else is a diagnostic."""
-    return translate(source, filename, options or Options()).result
+    """Translate one Keras program; one without Keras comes back as it is.
+
+    Raises ``ReadError`` where it is not Python; everything else is a diagnostic.
+    """
+    from transpiler.source.detect import uses_keras
+    from transpiler.source.read import ReadError, parse_ast, too_deep
+
+    if not uses_keras(parse_ast(source, filename)):
+        return Result(source)
+    try:
+        return translate(source, filename, options or Options()).result
+    except RecursionError as error:
+        raise ReadError(too_deep()) from error
 
 
 def run_notebook(source: str, filename: str, options: Options | None = None) -> Result:
@@ -50,8 +61,8 @@ def run_notebook(source: str, filename: str, options: Options | None = None) -> 
     program = join(notebook)
     try:
         with collector_paused():
-            module = parse_module(program.text, filename)
-            positions = positions_of(module, program.place)
+            parsed = parse_module(program.text, filename, folds=False)
+            module, positions = parsed.module, positions_of(parsed, program.place)
             evaluation, translation, pieces = _translate(module, positions, filename, options)
     except ReadError as error:
         raise ReadError(program.located(error.diagnostic)) from error
@@ -79,12 +90,12 @@ def translate(
         if modules is not None and modules.home is not None:
             module, positions = modules.home.module, modules.home.positions
         else:
-            module = parse_module(source, filename)
-            positions = positions_of(module)
+            parsed = parse_module(source, filename)
+            module, positions = parsed.module, positions_of(parsed)
         evaluation, translation, pieces = _translate(module, positions, filename, options, modules, neighbours)
     read = project.read_files if (project := evaluation.modules.project) is not None else ()
     told, building = _ordered(_own(evaluation, neighbours)), _building(evaluation, translation, options)
-    result = Result(format_pieces(pieces), told, translation.summaries(), read, building)
+    result = Result(positions.folded.unfold(format_pieces(pieces)), told, translation.summaries(), read, building)
     return Translated(result, evaluation, translation)
 
 

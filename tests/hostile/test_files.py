@@ -46,7 +46,7 @@ FILES: dict[str, tuple[bytes, set[int]]] = {
     "2,000 nested lists": (KERAS + b"n = " + b"[" * 2000 + b"]" * 2000 + b"\n" + MODEL, {2}),
     "3,000 sums": (KERAS + b"n = " + b"1 + " * 3000 + b"1\n" + MODEL, {0, 1, 2}),
     "1,000 attributes": (KERAS + b"n = keras" + b".a" * 1000 + b"\n" + MODEL, {0, 1, 2}),
-    "90 nested blocks": (KERAS + b"".join(b" " * i + b"if a:\n" for i in range(90)) + b" " * 90 + b"a = 1\n", {1, 2}),
+    "90 nested blocks": (KERAS + b"".join(b" " * i + b"if a:\n" for i in range(90)) + b" " * 90 + b"a = 1\n", {0}),
     "1,000 functions": (KERAS + b"".join(b"def f%d(x): return x\n" % i for i in range(1000)) + MODEL, {0}),
 }  # fmt: skip
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider, WhitespaceInclusivePositionProvider
 
+from transpiler.source.folding import Folded
 from transpiler.source.positions import positions_of
+from transpiler.source.read import Parsed
 from transpiler.source.tree import walk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +39,7 @@ def test_positions_are_those_of_the_provider() -> None:
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     expected = wrapper.resolve(PositionProvider)
     whole = wrapper.resolve(WhitespaceInclusivePositionProvider)
-    positions = positions_of(wrapper.module)
+    positions = positions_of(Parsed(wrapper.module, Folded(source)))
     lines = source.splitlines(keepends=True)
     assert positions.code == source
     for node in walk(wrapper.module):

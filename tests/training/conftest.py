@@ -1,8 +1,5 @@
-"""Keras runs on PyTorch here."""
-
-import os
+"""Helpers whose assertions are to be rewritten."""
 
 import pytest
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.register_assert_rewrite("tests.training.curves")

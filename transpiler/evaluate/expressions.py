@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import keyword
 import operator
 from ast import literal_eval
@@ -62,6 +63,8 @@ def _name(ev: Evaluator, node: cst.Name) -> Any:
         if value is FAILED and ev.modules.latent:
             ev.modules.failed_name(ev, scope, node.value)
         return value
+    if node.value in ev.positions.folded.values:
+        return copy.deepcopy(ev.positions.folded.values[node.value])
     if node.value in BUILTINS:
         return Symbol(f"builtins.{node.value}")
     if node.value in ("True", "False", "None"):

@@ -7,11 +7,13 @@ values stay known to the evaluator.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 MIN_TEXT = 20_000  # characters of a literal that is taken out
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _CONTAINERS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 
 
@@ -30,16 +32,12 @@ class Folded:
         return code
 
 
-def fold(text: str) -> Folded:
-    """Take out the huge literals of a program; one that is not Python, or has none, comes back as it is."""
-    if len(text) < MIN_TEXT:
-        return Folded(text)
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Folded(text)  # the reader says what is wrong with it
+def fold(text: str, tree: ast.Module) -> Folded:
+    """Take the huge literals out of a program; ``tree`` is what Python reads."""
     folded = Folded(text)
-    lines = text.splitlines(keepends=True)
+    if len(text) < MIN_TEXT:
+        return folded
+    lines = _LINE.findall(text)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
@@ -47,10 +45,8 @@ def fold(text: str) -> Folded:
     while stem in text:
         stem += "_"
     for node in reversed(list(_huge(tree, starts, lines))):
-        first, last = (
-            _offset(node.lineno, node.col_offset, starts, lines),
-            _offset(node.end_lineno or 0, node.end_col_offset or 0, starts, lines),
-        )
+        first = _offset(node.lineno, node.col_offset, starts, lines)
+        last = first + _length(node, starts, lines)
         name = f"{stem}_{len(folded.texts)}_"
         folded.texts[name] = text[first:last]
         folded.values[name] = ast.literal_eval(node)

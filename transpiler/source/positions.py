@@ -16,6 +16,9 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 from libcst.metadata import CodePosition, CodeRange
 
+from transpiler.source.folding import Folded
+from transpiler.source.read import Parsed
+
 _NEWLINE = re.compile(r"\r\n?|\n")
 _Range = tuple[int, int]  # of tokens
 
@@ -81,8 +84,9 @@ class Positions:
     ``place`` says what to call a line in texts of the output.
     """
 
-    def __init__(self, module: cst.Module, place: Callable[[int], str]) -> None:
+    def __init__(self, module: cst.Module, place: Callable[[int], str], folded: Folded | None = None) -> None:
         self.place = place
+        self.folded = folded or Folded("")
         recorder = _Recorder(module)
         module._codegen(recorder)  # what PositionProvider does
         self._whole, self._inner = recorder.whole, recorder.inner
@@ -127,6 +131,6 @@ class Positions:
         return CodePosition(line, offset - self._lines[line - 1])
 
 
-def positions_of(module: cst.Module, place: Callable[[int], str] = "line {}".format) -> Positions:
-    """The positions of all nodes of ``module``."""
-    return Positions(module, place)
+def positions_of(parsed: Parsed, place: Callable[[int], str] = "line {}".format) -> Positions:
+    """The positions of all nodes of a module."""
+    return Positions(parsed.module, place, parsed.folded)

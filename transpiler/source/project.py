@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from transpiler.diagnostics import diagnostic
 from transpiler.source.detect import mentions_keras, uses_keras
-from transpiler.source.read import ReadError, SourceText, decode, parse_ast, parse_module, read_bytes
+from transpiler.source.read import Parsed, ReadError, SourceText, decode, parse_ast, parse_module, read_bytes
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -48,16 +48,21 @@ class ModuleSource:
         return parse_ast(self.source.text, self.shown)
 
     @cached_property
+    def parsed(self) -> Parsed:
+        """The program as LibCST reads it."""
+        return parse_module(self.source.text, self.shown)
+
+    @property
     def module(self) -> cst.Module:
         """The LibCST module: always the same object, so that its nodes can be told by their identity."""
-        return parse_module(self.source.text, self.shown)
+        return self.parsed.module
 
     @cached_property
     def positions(self) -> Positions:
         """Where the nodes of :attr:`module` stand."""
         from transpiler.source.positions import positions_of
 
-        return positions_of(self.module)
+        return positions_of(self.parsed)
 
     @property
     def may_act(self) -> bool:

@@ -195,4 +195,6 @@ def _redraw(variable: Any, gain: float, rng: np.random.RandomState) -> Array:
         return rng.uniform(-0.5, 0.5, size=shape)
     if name in ("bias", "beta", "moving_mean") or len(shape) < 2:
         return rng.normal(0.0, 0.1, size=shape)
-    return rng.normal(0.0, gain / math.sqrt(math.prod(shape[:-1])), size=shape)
+    depthwise = len(shape) > 2 and shape[-1] == 1  # or one filter, for which larger weights do no harm
+    fan = math.prod(shape[:-2] if depthwise else shape[:-1])
+    return rng.normal(0.0, gain / math.sqrt(fan), size=shape)

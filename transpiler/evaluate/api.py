@@ -19,6 +19,7 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.merge import legacy_merge
 from transpiler.evaluate.rates import rate_function
+from transpiler.evaluate.sources import dataset_function
 from transpiler.evaluate.surgery import clone_model
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
@@ -65,6 +66,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_object(ev, name, args, kwargs, node)
     if name in CALLBACKS:
         return make_callback(ev, name, args, kwargs, node)
+    if (known := dataset_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
     if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
         return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:

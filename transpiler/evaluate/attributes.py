@@ -34,7 +34,7 @@ from transpiler.evaluate.values import (
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
-from transpiler.graph.program import Action, Array, Callback, History
+from transpiler.graph.program import Action, Array, Callback, History, Source
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
@@ -61,7 +61,7 @@ def attribute(  # noqa: C901 - one case a kind of value
         return _history(ev, value, name, node)
     if isinstance(value, OptimizerOf):
         return rate(ev, value, name, node)
-    if isinstance(value, RateOf):
+    if isinstance(value, (RateOf, Source)):
         return Method(value, name)
     if isinstance(value, Callback):
         return callback_attribute(ev, value, name, node)

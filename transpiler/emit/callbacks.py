@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class CallbackNeeds:
     hooks: tuple[str, ...] = ()
     logs: frozenset[str] = frozenset()  # hooks that get `logs` although Keras gives nothing in them
     forwarded: Mapping[str, str] = field(default_factory=dict)  # hooks that call their older name
-    options: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by kind
+    options: Mapping[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))  # by kind
     missing: frozenset[str] = frozenset()  # kinds whose monitored value may not be there
     stops: bool = False
     params: bool = False

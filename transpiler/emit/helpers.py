@@ -53,6 +53,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     "train_on_batch": ("training/train_on_batch", {"which": "train_on_batch"}),
     "test_on_batch": ("training/train_on_batch", {"which": "test_on_batch"}),
     "weights_path": ("training/weights_path", {}),
+    "load_model": ("training/load_model", {}),
     "count_params": ("training/count_params", {}),
 }
 

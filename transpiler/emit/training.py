@@ -9,7 +9,7 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import plain_number
 from transpiler.emit.arrays import Arrays
-from transpiler.emit.callbacks import Callbacks, given
+from transpiler.emit.callbacks import Callbacks, given, validates
 from transpiler.emit.compiling import Compiler
 from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
@@ -21,7 +21,7 @@ from transpiler.graph.keras import Model
 from transpiler.graph.program import Action, Callback, Program, Source, Unknown
 from transpiler.options import Options
 from transpiler.rules.callbacks import BASE as CALLBACK
-from transpiler.rules.callbacks import CALLBACKS, kind_of
+from transpiler.rules.callbacks import CALLBACKS, TEST_HOOKS, kind_of
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.runtime import DEVICES, REPLACED
 
@@ -72,6 +72,8 @@ class TrainingEmitter:
         if action.symbol in CALLBACKS or action.symbol == CALLBACK:
             options = self.needs.callbacks.options.get(kind_of(action.symbol), frozenset())
             found = self.callbacks.render(action, self._checkpoint_path(action, own), options)
+        elif action.symbol == "keras.models.load_model":
+            found = f"<load_model>({receiver}, {self._path(action, own)})"
         elif is_source_action(action):
             found = render_source(action, own, receiver)
         elif action.symbol in FUNCTIONS:
@@ -152,6 +154,9 @@ class TrainingEmitter:
     def fit(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.fit(...)``."""
         self._check_validation(action)
+        if action.compiled is not None and action.compiled.action.model is not action.model:
+            raise Refusal("KT301", "training goes on with the optimizer's state in the file, which the output does not"
+                          " keep", "compile the model again after it is loaded")  # fmt: skip
         if isinstance(action.args.get("class_weight"), (list, tuple)):
             raise Refusal("KT301", "`class_weight` must be one dict")
         if action.args.get("class_weight") is not None and action.args.get("sample_weight") is not None:
@@ -178,6 +183,8 @@ class TrainingEmitter:
             if not isinstance(callback, Callback):
                 why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
                 raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+            if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
+                raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
         if not given(action):
             texts.pop("callbacks", None)
         elif isinstance(value, Callback):

@@ -17,6 +17,7 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.loading import LOADERS, load_model
 from transpiler.evaluate.merge import legacy_merge
 from transpiler.evaluate.rates import rate_function
 from transpiler.evaluate.sources import dataset_function
@@ -29,7 +30,7 @@ from transpiler.rules.callbacks import CALLBACKS
 from transpiler.rules.data import FUNCTIONS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
-from transpiler.rules.runtime import DEVICES, REPLACED, WITHOUT_EFFECT
+from transpiler.rules.runtime import DEVICES, PICTURES, REPLACED, WITHOUT_EFFECT
 
 
 def call_api(  # noqa: C901 - one case a kind of name, in order
@@ -64,6 +65,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_layer(ev, name, args, kwargs, node)
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if name in LOADERS:
+        return load_model(ev, args, kwargs, node)
     if name in CALLBACKS:
         return make_callback(ev, name, args, kwargs, node)
     if (known := dataset_function(ev, name, args, kwargs, node)) is not NotImplemented:
@@ -124,6 +127,10 @@ def _runtime(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     """What concerns the running of Keras and TensorFlow themselves."""
     if name in WITHOUT_EFFECT:
         ev.mark_build(node)
+        return None
+    if name in PICTURES:
+        ev.mark_build(node)
+        ev.note("KT404", f"`{name}` draws a picture of the model; the output does not", node)
         return None
     if name in ("keras.backend.set_floatx", "keras.config.set_floatx"):
         if not args or args[0] != "float32":

@@ -144,6 +144,8 @@ class Evaluator:
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.saved: list[tuple[str, Model]] = []  # the files that models were saved to
+        self.checkpoint_paths: dict[int, str] = {}  # by callback: the code that names its file
         self.in_pipeline = False  # within a function that a data set maps
         self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
@@ -179,6 +181,13 @@ class Evaluator:
         if found not in self.diagnostics:
             self.diagnostics.append(found)
         return found
+
+    def note(self, code: str, message: str, node: cst.CSTNode) -> None:
+        """Tell of something that is left out."""
+        span = self.span(node)
+        found = diagnostic(code, message, span.line, span.column + 1)
+        if found not in self.diagnostics:
+            self.diagnostics.append(found)
 
     @contextmanager
     def frame(self, frame: Frame) -> Iterator[None]:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.assign import all_layers
-from transpiler.evaluate.callbacks import given_callbacks, run_hooks
+from transpiler.evaluate.callbacks import flat_callbacks, given_callbacks, run_hooks
 from transpiler.evaluate.core import (
     Creation,
     Evaluator,
@@ -20,6 +20,7 @@ from transpiler.evaluate.core import (
     require_known,
 )
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
+from transpiler.evaluate.loading import note_checkpoints, note_saved, path_text
 from transpiler.evaluate.operators import finish_node
 from transpiler.evaluate.sources import given_source
 from transpiler.evaluate.surgery import get_layer, layers_in_order
@@ -407,6 +408,9 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     _note_training(ev, name, model)
     if name == "fit":
         run_hooks(ev, made, model, callbacks)
+        note_checkpoints(ev, model, list(flat_callbacks(callbacks)))
+    if name == "save" and isinstance(node, cst.Call):
+        note_saved(ev, model, path_text(ev, node), values.get("filepath"))
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
             made,

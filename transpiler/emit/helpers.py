@@ -23,7 +23,8 @@ _TABLES = {
 }
 _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099c9e383dc6e5f11a921"}
 _DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
-         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters")  # fmt: skip
+         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "load_img",
+         "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
 _PIPELINES = ("Pipeline", "from_arrays", "zip_data")
 _LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")
@@ -66,7 +67,7 @@ _IMPORTS = {
     r"\bnn\.": "from torch import nn", r"\bTensor\b": "from torch import Tensor",
     r"\bF\.": "from torch.nn import functional as F", r"\bpartial\(": "from functools import partial",
     r"\bArrayLike\b": "from numpy.typing import ArrayLike", r"\bAny\b": "from typing import Any",
-    r"\bPath\b": "from pathlib import Path",
+    r"\bImage\.": "from PIL import Image", r"\bPath\b": "from pathlib import Path",
     r"\bSummaryWriter\b": "from torch.utils.tensorboard import SummaryWriter",
     **{rf"\b{name}\b": f"from torch.nn.utils.rnn import {name}"
        for name in ("PackedSequence", "pack_padded_sequence", "pad_packed_sequence")},

@@ -22,12 +22,12 @@ from transpiler.evaluate.merge import legacy_merge
 from transpiler.evaluate.rates import rate_function
 from transpiler.evaluate.sources import dataset_function
 from transpiler.evaluate.surgery import clone_model
-from transpiler.evaluate.values import Created, Function, Opaque, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Symbol, Twin
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.callbacks import CALLBACKS
-from transpiler.rules.data import FUNCTIONS, infer_function
+from transpiler.rules.data import FUNCTIONS, TWINS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
 from transpiler.rules.runtime import DEVICES, PICTURES, REPLACED, WITHOUT_EFFECT
@@ -250,6 +250,8 @@ def call_function(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, A
     assert set(given) <= signature
     action = Action(name, {key: bound[key] for key in given}, ev.span(node), ev.scope.qualified_name, node=node)
     ev.record(action)
+    if name in TWINS:
+        return Twin(name)
     result = infer_function(name, {key: plain(v) if is_known(v) else v for key, v in bound.items()})
     from transpiler.graph.program import Unknown
 

@@ -9,10 +9,11 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import plain_number
 from transpiler.emit.arrays import Arrays
-from transpiler.emit.callbacks import Callbacks, given, validates
+from transpiler.emit.callbacks import CHANGES_RATE, Callbacks, given, validates
 from transpiler.emit.compiling import Compiler
 from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
+from transpiler.emit.optimizers import has_schedule
 from transpiler.emit.paths import weights_path
 from transpiler.emit.places import Places
 from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
@@ -183,6 +184,8 @@ class TrainingEmitter:
             if not isinstance(callback, Callback):
                 why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
                 raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+            if kind_of(callback.symbol) in CHANGES_RATE and has_schedule(action.compiled and action.compiled.optimizer):
+                raise Refusal("KT205", "the learning rate of this optimizer follows a schedule: no callback can set it")
             if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
                 raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
         if not given(action):
@@ -265,6 +268,8 @@ class TrainingEmitter:
             model = receiver.removesuffix(".optimizer")
             if action.compiled is None:
                 raise Refusal("KT301", "the model is not compiled before this")
+            if has_schedule(action.compiled.optimizer):
+                raise Refusal("KT301", "the learning rate of this optimizer follows a schedule, and is not set by hand")
             optimizer = "self.optimizer" if action.args["hook"] else self.places.names(action, model)["optimizer"]
             return f'{optimizer}.param_groups[0]["lr"]'
         if what in ("value", "own_value"):

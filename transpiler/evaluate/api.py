@@ -17,20 +17,22 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.loading import LOADERS, load_model
 from transpiler.evaluate.merge import legacy_merge
 from transpiler.evaluate.numbers import getter, number_call
 from transpiler.evaluate.rates import rate_function
+from transpiler.evaluate.sources import dataset_function
 from transpiler.evaluate.surgery import clone_model
-from transpiler.evaluate.values import Created, Function, Opaque, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Symbol, Twin
 from transpiler.evaluate.variables import variable_of
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.callbacks import CALLBACKS
-from transpiler.rules.data import FUNCTIONS, infer_function
+from transpiler.rules.data import FUNCTIONS, TWINS, infer_function
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
-from transpiler.rules.runtime import DEVICES, REPLACED, WITHOUT_EFFECT
+from transpiler.rules.runtime import DEVICES, PICTURES, REPLACED, WITHOUT_EFFECT
 
 
 def call_api(  # noqa: C901 - one case a kind of name, in order
@@ -70,8 +72,12 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return weight
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if name in LOADERS:
+        return load_model(ev, args, kwargs, node)
     if name in CALLBACKS:
         return make_callback(ev, name, args, kwargs, node)
+    if (known := dataset_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
     if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
         return known
     if (known := getter(name, args, kwargs)) is not NotImplemented:
@@ -143,6 +149,10 @@ def _runtime(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     """What concerns the running of Keras and TensorFlow themselves."""
     if name in WITHOUT_EFFECT:
         ev.mark_build(node)
+        return None
+    if name in PICTURES:
+        ev.mark_build(node)
+        ev.note("KT404", f"`{name}` draws a picture of the model; the output does not", node)
         return None
     if name in ("keras.backend.set_floatx", "keras.config.set_floatx"):
         if not args or args[0] != "float32":
@@ -272,6 +282,8 @@ def call_function(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, A
     assert set(given) <= signature
     action = Action(name, {key: bound[key] for key in given}, ev.span(node), ev.scope.qualified_name, node=node)
     ev.record(action)
+    if name in TWINS:
+        return Twin(name)
     result = infer_function(name, {key: plain(v) if is_known(v) else v for key, v in bound.items()})
     from transpiler.graph.program import Unknown
 

@@ -150,12 +150,17 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
-        ev.mark_build(target)
-        if name != "trainable":
-            raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
-        ev.set_trainable(receiver, value)
-        if isinstance(receiver, Layer) or ev.tracing:  # elsewhere the statement itself stays for a model
-            ev.freeze(receiver, receiver.trainable)
+        _set_trainable(ev, receiver, name, value, target)
+
+
+def _set_trainable(ev: Evaluator, receiver: Layer | Model, name: str, value: Any, target: cst.BaseExpression) -> None:
+    """``layer.trainable = value``; nothing else is set on layers and models."""
+    ev.mark_build(target)
+    if name != "trainable":
+        raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
+    ev.set_trainable(receiver, value)
+    if isinstance(receiver, Layer) or ev.tracing:  # elsewhere the statement itself stays for a model
+        ev.freeze(receiver, receiver.trainable)
 
 
 def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:

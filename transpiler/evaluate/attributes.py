@@ -35,10 +35,12 @@ from transpiler.evaluate.values import (
     Subclassed,
     Super,
     Symbol,
+    Twin,
 )
 from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
-from transpiler.graph.program import Action, Array, Callback, History
+from transpiler.graph.program import Action, Array, Callback, History, Source
 from transpiler.graph.symbolic import Expr, Leaf
+from transpiler.rules.data import TWINS
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
 
@@ -66,9 +68,11 @@ def attribute(  # noqa: C901 - one case a kind of value
         return Method(value, name) if found is None else found
     if isinstance(value, History):
         return _history(ev, value, name, node)
+    if isinstance(value, Twin):
+        return _twin(ev, value, name, node)
     if isinstance(value, OptimizerOf):
         return rate(ev, value, name, node)
-    if isinstance(value, RateOf):
+    if isinstance(value, (RateOf, Source)):
         return Method(value, name)
     if isinstance(value, Callback):
         return callback_attribute(ev, value, name, node)
@@ -162,6 +166,12 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
     if name == "optimizer":
         return OptimizerOf(value)
     return Method(value, name)
+
+
+def _twin(ev: Evaluator, value: Twin, name: str, node: cst.Attribute) -> Opaque:
+    if name not in TWINS[value.symbol]:
+        raise Refusal("KT302", f"`{name}` of a `{value.symbol.rpartition('.')[2]}` is not translated")
+    return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
 
 
 def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> Any:

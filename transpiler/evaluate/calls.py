@@ -24,6 +24,7 @@ from transpiler.evaluate.core import (
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
 from transpiler.evaluate.rates import rate_method
+from transpiler.evaluate.sources import dataset_method
 from transpiler.evaluate.values import (
     Bound,
     ClassValue,
@@ -38,7 +39,7 @@ from transpiler.evaluate.values import (
     Symbol,
 )
 from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
-from transpiler.graph.program import Array
+from transpiler.graph.program import Array, Source
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
 from transpiler.rules.training import METHODS as METHODS_OF_MODELS
@@ -264,6 +265,8 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         from transpiler.evaluate.models import call_model_method
 
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, Source):
+        return dataset_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, RateOf):
         return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):

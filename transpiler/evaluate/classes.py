@@ -30,11 +30,13 @@ from transpiler.evaluate.values import (
 from transpiler.graph.program import Action
 from transpiler.rules.callbacks import BASE as CALLBACK
 from transpiler.rules.names import is_keras
+from transpiler.rules.sources import SEQUENCES
 
 _ENUMS = frozenset(["enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"])
 _PLAIN_BASES = frozenset(
     "builtins.object abc.ABC typing.Generic typing.Protocol typing.NamedTuple".split()
 ) | _ENUMS  # fmt: skip
+_OWN_BASES = SEQUENCES | {CALLBACK}
 _HOOKS = ("__getattribute__", "__getattr__", "__setattr__")
 _DATACLASS = "dataclasses.dataclass"
 _TRANSPARENT = ("keras.saving.", "keras.utils.register", "functools.total_ordering", "typing.", "enum.unique")
@@ -45,7 +47,7 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     bases = tuple(ev.eval(base.value) for base in node.bases)
     ev.current = node
     for base in bases:
-        if isinstance(base, Symbol) and base.name == CALLBACK:
+        if isinstance(base, Symbol) and base.name in _OWN_BASES:
             continue
         if isinstance(base, Symbol) and is_keras(base.name) and base.name not in BASES:
             ev.scope.set(node.name.value, FAILED)
@@ -54,8 +56,8 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
             ev.scope.set(node.name.value, FAILED)
             raise FailedDependencyError
     for base, written in zip(bases, node.bases, strict=True):
-        if isinstance(base, Symbol) and base.name == CALLBACK:
-            _note_base(ev, written.value)
+        if isinstance(base, Symbol) and base.name in _OWN_BASES:
+            _note_base(ev, base.name, written.value)
     scope = Scope(node.name.value, ev.scope, of_class=True)
     outer, ev.scope = ev.scope, scope
     try:
@@ -75,9 +77,9 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     ev.scope.set(node.name.value, _decorated(ev, found))
 
 
-def _note_base(ev: Evaluator, node: cst.BaseExpression) -> None:
-    """The base of a class of callbacks has a twin in the output."""
-    ev.record(Action(CALLBACK, {}, ev.span(node), ev.scope.qualified_name, node=node))
+def _note_base(ev: Evaluator, name: str, node: cst.BaseExpression) -> None:
+    """The base of a class of callbacks, or of batches, has a twin in the output."""
+    ev.record(Action(name, {}, ev.span(node), ev.scope.qualified_name, node=node))
 
 
 def _kind_of_class(ev: Evaluator, cls: ClassValue) -> None:
@@ -155,7 +157,7 @@ def _plain(cls: ClassValue) -> bool:
         isinstance(base, ClassValue)
         and _plain(base)
         or isinstance(base, Symbol)
-        and (base.name in _PLAIN_BASES or base.name == CALLBACK)
+        and base.name in _PLAIN_BASES | _OWN_BASES
         for base in cls.bases
     )
 

@@ -149,6 +149,9 @@ class Evaluator:
         self.tracing = 0  # within methods of the program's own layers and models: what they make is part of a model
         self.poisoned = 0  # counts statements that were refused, or that needed what was
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.saved: list[tuple[str, Model]] = []  # the files that models were saved to
+        self.checkpoint_paths: dict[int, str] = {}  # by callback: the code that names its file
+        self.in_pipeline = False  # within a function that a data set maps
         self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
@@ -183,6 +186,15 @@ class Evaluator:
         if found not in self.diagnostics:
             self.diagnostics.append(found)
         return found
+
+    def note(self, code: str, message: str, node: cst.CSTNode) -> None:
+        """Tell of something that is left out; what another file leaves out is told where that is translated."""
+        if self.modules.owner(node) is not None:
+            return
+        span = self.span(node)
+        found = diagnostic(code, message, span.line, span.column + 1)
+        if found not in self.diagnostics:
+            self.diagnostics.append(found)
 
     @contextmanager
     def frame(self, frame: Frame) -> Iterator[None]:

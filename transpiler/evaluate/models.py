@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.assign import all_layers
-from transpiler.evaluate.callbacks import given_callbacks, run_hooks
+from transpiler.evaluate.callbacks import flat_callbacks, given_callbacks, run_hooks
 from transpiler.evaluate.core import (
     Creation,
     Evaluator,
@@ -21,12 +21,14 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.data import build_from_data, build_from_shape, discarded
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
+from transpiler.evaluate.loading import note_checkpoints, note_saved, path_text
 from transpiler.evaluate.operators import finish_node
+from transpiler.evaluate.sources import given_source
 from transpiler.evaluate.surgery import get_layer, layers_in_order
 from transpiler.evaluate.tracing import call_custom
 from transpiler.evaluate.values import Created, Function, Opaque, Subclassed, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
-from transpiler.graph.program import Action, Array, Compiled, History
+from transpiler.graph.program import Action, Array, Compiled, History, Source
 from transpiler.rules.base import LAYERS, OPS, bind
 from transpiler.rules.training import METHODS
 
@@ -418,6 +420,8 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     """Record a method call that happens when the program runs."""
     from transpiler.evaluate.expressions import unknown_to_program
 
+    if name in GENERATORS:
+        name, args, kwargs = _without_generator(name, args, kwargs)
     signature = METHODS.get(name)
     if signature is None:
         raise Refusal("KT302", f"`{name}` of a model is not translated")
@@ -429,15 +433,22 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     made = Action(f"keras.Model.{name}", values, ev.span(node), ev.scope.qualified_name, model, node=node)
     made.frames = ev.frames
     made.compiled = ev.compiled.get(id(model))
+    for key in ("x", "validation_data"):
+        if key in values and name in ("fit", "evaluate", "predict"):
+            values[key] = given_source(ev, values[key], node)
     if name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
-        _build_from(ev, model, values.get("x", values.get("inputs")))
+        data = values.get("x", values.get("inputs"))
+        _build_from(ev, model, data.parts()[0] if isinstance(data, Source) else data)
     callbacks = values.get("callbacks")
     if callbacks is not None:
         values["callbacks"] = given_callbacks(ev, callbacks)
     ev.record(made)
     _note_training(ev, name, model)
-    if name in ("fit", "fit_generator"):
+    if name == "fit":
         run_hooks(ev, made, model, callbacks)
+        note_checkpoints(ev, model, list(flat_callbacks(callbacks)))
+    if name == "save" and isinstance(node, cst.Call):
+        note_saved(ev, model, path_text(ev, node), values.get("filepath"))
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
             made,
@@ -473,6 +484,21 @@ def _note_training(ev: Evaluator, name: str, model: Model) -> None:
 def _in(part: Layer | Model, layers: set[int]) -> bool:
     inner = all_layers(part) if isinstance(part, Model) else [part]
     return any(id(layer) in layers for layer in inner)
+
+
+GENERATORS = {"fit_generator": "fit", "evaluate_generator": "evaluate", "predict_generator": "predict"}
+
+
+def _without_generator(name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[str, list[Any], dict[str, Any]]:
+    """A call of Keras 2's methods for generators as one of those that take everything."""
+    if old := sorted({"samples_per_epoch", "nb_val_samples", "val_samples"} & set(kwargs)):
+        raise Refusal("KT301", f"`{old[0]}` counts samples, not steps, and is not translated")
+    bound = bind(f"Model.{name}", METHODS[name], tuple(args), kwargs)
+    positional = [p.name for p in METHODS[name]][: len(args)]
+    aliases = {alias: p.name for p in METHODS[name] for alias in (p.name, *p.aliases)}
+    given = [*positional, *(aliases[key] for key in kwargs)]
+    renamed = {"generator": "x", "max_q_size": "max_queue_size"}
+    return GENERATORS[name], [], {renamed.get(key, key): bound[key] for key in given}
 
 
 def _trainable(model: Model) -> frozenset[int] | None:

@@ -74,6 +74,13 @@ class HistoryLogs(Opaque):
 
 
 @dataclass(eq=False)
+class Twin:
+    """An object of the API that the output has a class of its own for, by the name of its class."""
+
+    symbol: str
+
+
+@dataclass(eq=False)
 class OptimizerOf:
     """``model.optimizer``."""
 

@@ -18,9 +18,11 @@ from transpiler.evaluate.core import (
     plain,
 )
 from transpiler.evaluate.merge import legacy_merge
+from transpiler.evaluate.numbers import getter, number_call
 from transpiler.evaluate.rates import rate_function
 from transpiler.evaluate.surgery import clone_model
 from transpiler.evaluate.values import Created, Function, Opaque, Symbol
+from transpiler.evaluate.variables import variable_of
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
@@ -37,6 +39,7 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     """Call a Keras or TensorFlow symbol by its canonical name."""
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
+    from transpiler.evaluate.operators import make_op
 
     if has_failed([args, kwargs]):
         raise FailedDependencyError
@@ -61,10 +64,18 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
+    if name == "keras.random.SeedGenerator":
+        return None  # the numbers that it would give are torch's own in the output
+    if name in _VARIABLES and (weight := variable_of(ev, args, kwargs, node)) is not None:
+        return weight
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
     if name in CALLBACKS:
         return make_callback(ev, name, args, kwargs, node)
+    if (known := getter(name, args, kwargs)) is not NotImplemented:
+        return known
+    if (known := number_call(name, args, kwargs)) is not NotImplemented:
+        return known
     if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
         return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
@@ -76,10 +87,19 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     if name in FUNCTIONS:
         return call_function(ev, name, args, kwargs, node)
     if (created := _creation(name, args, kwargs)) is not None:
-        return created
+        return make_op(ev, created.symbol, created.args, created.kwargs, node) if ev.tracing else created
     if is_build(args) or any(isinstance(v, Layer) for v in args) or name.startswith("keras.layers."):
         raise Refusal("KT101", f"`{name}` is not supported" + _reason(name))
     return Opaque(f"`{name}` is known only when the program runs")
+
+
+_VARIABLES = (
+    "tensorflow.Variable",
+    "keras.backend.Variable",
+    "keras.Variable",
+    "keras.backend.variable",
+    "keras.variable",
+)
 
 
 def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:
@@ -105,6 +125,8 @@ def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, An
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.operators import make_op
 
+    if name.startswith("keras.activations.") and (len(args) > 1 or kwargs):
+        name = f"keras.ops.{name.rpartition('.')[2]}"  # with settings, it is the op
     if name.startswith("keras.activations."):
         layer = make_layer(ev, "keras.layers.Activation", [name.rpartition(".")[2]], {}, node, anonymous=True)
         return call_layer(ev, layer, args, kwargs, node)
@@ -153,11 +175,21 @@ def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     if name in ("keras.backend.epsilon", "keras.config.epsilon"):
         return 1e-7
     if args and isinstance(args[0], Tensor):
-        if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+        if name == "keras.backend.int_shape":
             return tuple(args[0].shape)
+        if name in ("keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+            return tuple(_size_of(ev, args[0], axis, node) for axis in range(args[0].spec.rank))
         if name == "keras.backend.ndim":
             return args[0].spec.rank
     return NotImplemented
+
+
+def _size_of(ev: Evaluator, tensor: Tensor, axis: int, node: cst.Call) -> Any:
+    """A size as the running program sees it: a number where it is known, else a tensor."""
+    from transpiler.evaluate.operators import make_op
+
+    size = tensor.shape[axis]
+    return make_op(ev, "keras.ops.shape", (tensor, axis), {}, node) if size is None else size
 
 
 def make_object(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> ApiObject:

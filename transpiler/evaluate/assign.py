@@ -12,15 +12,18 @@ from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, p
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
 from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import check_whole, set_on_custom
 from transpiler.evaluate.values import (
     ClassValue,
     Created,
     HistoryLogs,
+    InitialValue,
     Instance,
     Opaque,
     OptimizerOf,
     ProjectModule,
     Property,
+    Subclassed,
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor
@@ -70,7 +73,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if isinstance(value, Opaque) and value.expr is not None and _of_parameters(value.expr):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs, InitialValue)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -138,6 +141,8 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
+    elif isinstance(receiver, Subclassed):
+        set_on_custom(ev, receiver, name, value, text)
     elif isinstance(receiver, (Instance, ClassValue)):
         _set_on_object(ev, receiver, name, text, value)
     elif isinstance(receiver, ProjectModule):
@@ -150,6 +155,7 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         ev.mark_build(target)
         if name != "trainable":
             raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
+        check_whole(ev, receiver)
         ev.set_trainable(receiver, value)
         if isinstance(receiver, Layer):
             ev.freeze(receiver, receiver.trainable)
@@ -191,7 +197,8 @@ def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str
     if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
         origin = value if isinstance(value, Expr) else None
         return Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin), number)
-    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
+    special = isinstance(value, (Created, HistoryLogs, InitialValue))
+    unknown = isinstance(value, Opaque) and not special and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
         origin = value.expr if isinstance(value, Opaque) else value
         named = Opaque(getattr(value, "why", ""), Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin)))

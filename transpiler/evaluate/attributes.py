@@ -14,6 +14,7 @@ from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build,
 from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
 from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import base_attribute, built_by
 from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
     Bound,
@@ -30,6 +31,7 @@ from transpiler.evaluate.values import (
     RateOf,
     Row,
     StaticMethod,
+    Subclassed,
     Super,
     Symbol,
 )
@@ -48,6 +50,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         raise FailedDependencyError
     if isinstance(value, Symbol):
         return _symbol(ev, value, name, node)
+    if isinstance(value, Subclassed):
+        return _custom(ev, value, name, node)
     if isinstance(value, Tensor):
         return _introspected(ev, _tensor(ev, value, name, node), node)
     if isinstance(value, Model):
@@ -183,6 +187,22 @@ def _instance(value: Instance, name: str, ev: Evaluator, node: cst.Attribute) ->
     if found is None:
         return Opaque(f"`{ev.source(node)}` is not set in what was interpreted", _named(ev, name, node))
     return found_on_object(ev, value, found, node)
+
+
+def _custom(ev: Evaluator, value: Subclassed, name: str, node: cst.Attribute) -> Any:
+    """An attribute of a layer or model of the program's own: its own ones first, then its class's, then Keras'."""
+    if name in value.attributes:
+        return value.attributes[name]
+    found = value.cls.lookup(name)
+    if name == "build" and isinstance(found, Function):
+        return built_by(value, found)
+    if found is not None or name in value.cls.all_attributes():
+        return found_on_object(ev, value, found, node)
+    if name in ("__class__", "__dict__"):
+        return _instance(value, name, ev, node)
+    if value.inputs is not None and name in ("layers", "input", "output", "inputs", "outputs"):
+        return _model(ev, value, name, node)
+    return base_attribute(ev, value, name, node)
 
 
 def _named(ev: Evaluator, name: str, node: cst.Attribute) -> Expr:

@@ -29,6 +29,7 @@ from transpiler.evaluate.values import (
     ClassValue,
     Function,
     Generator,
+    InitialValue,
     Instance,
     Method,
     Native,
@@ -36,7 +37,7 @@ from transpiler.evaluate.values import (
     RateOf,
     Symbol,
 )
-from transpiler.graph.keras import Layer, Model, Tensor
+from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
@@ -101,6 +102,8 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
         return _call_method(ev, function, args, kwargs, node)
     if isinstance(function, ClassValue):
         return instantiate(ev, function, args, kwargs, node)
+    if isinstance(function, ApiObject) and function.symbol.startswith("keras.initializers."):
+        return InitialValue(function, args[0] if args else kwargs.get("shape"))
     if isinstance(function, Native):
         return function.call(ev, args, kwargs, node)
     return _unknown_call(ev, function, args, kwargs, node)
@@ -265,6 +268,8 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
+    if isinstance(receiver, Layer) and method.name == "build" and ev.tracing:
+        return None  # it is built when it is called
     if isinstance(receiver, Layer):
         from transpiler.evaluate.adapt import call_layer_method
 

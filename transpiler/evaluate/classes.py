@@ -10,6 +10,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.scope import Scope
+from transpiler.evaluate.subclasses import BASES, base_attribute, keras_kind, make_custom
 from transpiler.evaluate.values import (
     Bound,
     ClassMethod,
@@ -21,6 +22,7 @@ from transpiler.evaluate.values import (
     Opaque,
     Property,
     StaticMethod,
+    Subclassed,
     Super,
     Symbol,
     make_row,
@@ -43,7 +45,7 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     bases = tuple(ev.eval(base.value) for base in node.bases)
     ev.current = node
     for base in bases:
-        if isinstance(base, Symbol) and base.name == CALLBACK:
+        if isinstance(base, Symbol) and (base.name == CALLBACK or base.name in BASES):
             continue
         if isinstance(base, Symbol) and is_keras(base.name):
             ev.scope.set(node.name.value, FAILED)
@@ -66,6 +68,9 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
         if isinstance(function, Function) and function.owner is None:
             function.owner = found
     _kind_of_class(ev, found)
+    found.keras = keras_kind(ev, found)
+    if found.keras:
+        ev.facts.custom_classes.add(id(node))
     ev.classes.append(found)
     ev.scope.set(node.name.value, _decorated(ev, found))
 
@@ -126,6 +131,8 @@ def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
     """An object of a class of the program's, its constructor interpreted."""
     if cls.enum:
         return _member(cls, args, node, ev)
+    if cls.keras:
+        return make_custom(ev, cls, args, kwargs, node)
     instance = Instance(cls)
     if any(cls.lookup(hook) is not None for hook in _HOOKS):
         ev.cloud(instance, "its class decides itself what its attributes are")
@@ -239,6 +246,8 @@ def super_attribute(ev: Evaluator, value: Super, name: str, node: cst.CSTNode) -
             if isinstance(value.receiver, Instance):
                 return found_on_object(ev, value.receiver, found, node)
             return found_on_class(value.receiver, found)
+    if isinstance(value.receiver, Subclassed):
+        return base_attribute(ev, value.receiver, name, node, of_super=True)
     if name in ("__init__", "__init_subclass__", "__post_init__"):
         return Native(name, lambda *_: None)
     return Opaque(f"`super().{name}` is not evaluated")

@@ -46,7 +46,7 @@ def interpret_uncalled(ev: Evaluator) -> None:
     """Classes nobody makes an object of, then functions: those first that no other one mentions."""
     for cls in [cls for cls in ev.classes if cls.node in ev.positions]:
         init = cls.lookup("__init__")
-        if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
+        if id(cls) not in ev.instances and not cls.keras and isinstance(init, Function) and _matters(ev, cls.node):
             guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef) and _is_outer(f)]
     functions = [function for function in functions if function.node in ev.positions]
@@ -60,7 +60,9 @@ def interpret_uncalled(ev: Evaluator) -> None:
 
 def _is_outer(function: Function) -> bool:
     """Whether a function stands at the top of the file or of a class: another one's inner functions are its own."""
-    return function.closure.parent is None or function.owner is not None
+    if function.owner is not None:
+        return not function.owner.keras  # the methods of a layer are traced where it is called
+    return function.closure.parent is None
 
 
 def _owners(ev: Evaluator) -> dict[int, Instance]:

@@ -85,6 +85,8 @@ class Comments:
     def _goes(self, node: Any) -> bool:
         if isinstance(node, cst.FunctionDef):
             return self._dispositions.function(node) != KEEP
+        if isinstance(node, cst.ClassDef):
+            return id(node) in self.ev.facts.custom_classes
         if not isinstance(node, (cst.SimpleStatementLine, *_BLOCKS[:-2])):
             return False
         return self._dispositions.statement(node) == DROP and not self._creates(node)

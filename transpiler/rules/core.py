@@ -236,7 +236,8 @@ class Reshape(LayerRule):
 def _as_image(cx: Lowering, x: Value, spec: TensorSpec) -> Value:
     """Features that lie channels first, or one pixel, as (N, C, *spatial)."""
     text = _sizes_text((spec.shape[-1], *spec.shape[1:-1]))
-    value: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
+    batch = "-1" if _countable(text) else "{0}.shape[0]"
+    value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
     return value
 
 

@@ -115,6 +115,8 @@ class _Renderer:
         modules = self.graph.modules()
         own = [m for m in modules if id(m) not in self.parameters.injected]
         init = plan_init(own, layout) if self.options.keras_init else InitPlan()
+        fixed = [m for m in own if m.layer is not None and m.layer.untrained and m.weights]
+        init.lines += [f"{layout.expression(module)}.requires_grad_(False)" for module in fixed]
         lines = build_lines(self.graph, layout.steps, layout.callee, layout.noted)
         forward = render_forward(self.graph, lines, self._input_names())
         penalties = penalty_lines(modules, layout)

@@ -141,8 +141,10 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
-    elif _of_training(ev, receiver, name, target) or _of_keras(ev, receiver, name, value):
+    elif _of_training(ev, receiver, name, target):
         return
+    elif isinstance(receiver, Subclassed):
+        set_on_custom(ev, receiver, name, value, text)
     elif isinstance(receiver, (Instance, ClassValue)):
         _set_on_object(ev, receiver, name, text, value)
     elif isinstance(receiver, ProjectModule):
@@ -171,11 +173,6 @@ def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpres
     return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
 
 
-def _of_keras(ev: Evaluator, receiver: Any, name: str, value: Any) -> bool:
-    """Whether what is set on an object of the program's means something to Keras."""
-    return isinstance(receiver, Subclassed) and set_on_custom(ev, receiver, name, value)
-
-
 def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, text: str, value: Any) -> None:
     """An attribute of one of the program's objects or classes."""
     if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
@@ -184,9 +181,6 @@ def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, te
         value.reference = text
     if ev.unknown_depth and not is_build(value):
         value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-    if isinstance(receiver, Subclassed):
-        receiver.attributes[name] = value
-        return
     owner = receiver.cls.name if isinstance(receiver, Instance) else ""
     receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
     if not is_build(value):

@@ -14,7 +14,7 @@ from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build,
 from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
 from transpiler.evaluate.rates import rate
-from transpiler.evaluate.subclasses import base_attribute
+from transpiler.evaluate.subclasses import base_attribute, built_by
 from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
     Bound,
@@ -207,6 +207,8 @@ def _custom(ev: Evaluator, value: Subclassed, name: str, node: cst.Attribute) ->
     if name in value.attributes:
         return value.attributes[name]
     found = value.cls.lookup(name)
+    if name == "build" and isinstance(found, Function):
+        return built_by(value, found)
     if found is not None or name in value.cls.all_attributes():
         return found_on_object(ev, value, found, node)
     if name in ("__class__", "__dict__"):

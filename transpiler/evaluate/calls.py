@@ -271,6 +271,8 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
+    if isinstance(receiver, Layer) and method.name == "build" and ev.tracing:
+        return None  # it is built when it is called
     if isinstance(receiver, Layer):
         from transpiler.evaluate.adapt import call_layer_method
 

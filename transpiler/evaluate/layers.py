@@ -56,7 +56,9 @@ def make_layer(
         ev.lambda_functions[id(layer)] = bound["function"]
     if "trainable" in common:
         layer.trainable = bool(require_known(common["trainable"], "`trainable`"))
-        ev.freeze(layer, layer.trainable)
+        layer.untrained = bool(ev.tracing) and not layer.trainable
+        if not ev.tracing:
+            ev.freeze(layer, layer.trainable)
     _check_common(common)
     shape = _input_shape(symbol, common, own, config)
     if shape is not None:

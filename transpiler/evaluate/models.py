@@ -26,7 +26,7 @@ from transpiler.evaluate.operators import finish_node
 from transpiler.evaluate.sources import given_source
 from transpiler.evaluate.surgery import get_layer, layers_in_order
 from transpiler.evaluate.tracing import call_custom
-from transpiler.evaluate.values import Created, Function, Opaque, Subclassed, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Subclassed, Symbol, TrainingFlag
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History, Source
 from transpiler.rules.base import LAYERS, OPS, bind
@@ -310,6 +310,8 @@ def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[s
     """A nested model: one node."""
     if isinstance(model, Subclassed) and model.kind == "custom":
         return call_custom(ev, model, args, kwargs, node)
+    if isinstance(kwargs.get("training"), TrainingFlag):
+        kwargs = {key: value for key, value in kwargs.items() if key != "training"}
     specs = [t.spec for t in walk_tensors([args, kwargs])]
     if model.inputs is None and len(specs) == 1:
         build_sequential(ev, model, specs[0])

@@ -84,6 +84,8 @@ def make_custom(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
 
 
 def _check_class(cls: ClassValue) -> None:
+    if isinstance(cls.lookup("__call__"), Function):
+        raise Refusal("KT105", f"`{cls.name}.__call__` takes the place of Keras' own, which is not translated")
     for name in _STEPS:
         if isinstance(cls.lookup(name), Function):
             raise Refusal("KT301", f"`{cls.name}.{name}` takes over a part of Keras' training, which is not translated")
@@ -130,7 +132,7 @@ def construct(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str
             raise Refusal("KT105", "`trainable=False` for a layer of the program's own is not translated", hint)
     from transpiler.evaluate.layers import _input_shape
 
-    shape = _input_shape("", given, set(), {})
+    shape = _input_shape("keras.layers.Layer", given, set(), {})
     if shape is not None:
         ev.input_shapes[id(made)] = shape
 
@@ -207,6 +209,19 @@ def _native_build(value: Subclassed) -> Any:
     return call
 
 
+def built_by(value: Subclassed, function: Function) -> Native:
+    """The ``build`` of the program's own: called by itself, Keras does not call it again."""
+
+    def call(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+        if value.built:
+            return None
+        value.built = True
+        with ev.in_layer():
+            return call_function(ev, function, [value, *args], kwargs, node)
+
+    return Native("build", call)
+
+
 def _native_weight(value: Subclassed) -> Any:
     def call(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Tensor:
         return add_weight(ev, value, args, kwargs, node)
@@ -228,24 +243,33 @@ _NATIVES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def set_on_custom(ev: Evaluator, value: Subclassed, name: str, what: Any) -> bool:
-    """Set an attribute that means something to Keras; False for any other."""
+def set_on_custom(ev: Evaluator, value: Subclassed, name: str, what: Any, text: str) -> None:
+    """Set an attribute; some mean something to Keras. ``text`` is the expression that names it."""
     value.calls.clear()  # what the calls gave may have depended on it
     if name == "trainable":
         ev.set_trainable(value, what)
         if ev.tracing:  # elsewhere the statement itself stays
             ev.freeze(value, value.trainable)
-        return True
+        return
     if name == "supports_masking":
         value.masks = bool(plain(what))
-        return True
+        return
     if name == "built":
         value.built = bool(plain(what))
-        return True
+        return
     if isinstance(what, Tensor) and what.node is not None and isinstance(what.node.target, Layer):
         what.node.target.hint = what.node.target.hint or name  # a weight is named after its attribute
     _name_parts(name, what)
-    return False
+    if isinstance(what, (Tensor, Layer, Model)) and what.hint is None:
+        what.hint = name
+    if isinstance(what, Model) and what.reference is None:
+        what.reference = text
+    before = value.attributes.get(name)
+    if value.running and name in value.attributes and is_known(what) and plain(what) != plain(before):
+        raise Refusal("KT204", f"`{text}` changes from call to call, which a module's class cannot tell")
+    if ev.unknown_depth and not is_build(what):
+        what = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(what, Model))
+    value.attributes[name] = what
 
 
 def _name_parts(name: str, value: Any) -> None:

@@ -158,7 +158,11 @@ def _trace(ev: Evaluator, made: Subclassed, args: list[Any], kwargs: dict[str, A
     before = ev.poisoned
     with ev.in_layer():
         _build(ev, made, inner_args, inner_kwargs, node)
-        result = FAILED if ev.poisoned != before else _run(ev, made, inner_args, inner_kwargs, node)
+        made.running = True
+        try:
+            result = FAILED if ev.poisoned != before else _run(ev, made, inner_args, inner_kwargs, node)
+        finally:
+            made.running = False
     if ev.poisoned != before or has_failed(result):
         made.failed = True
         raise FailedDependencyError

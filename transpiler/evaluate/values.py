@@ -204,6 +204,7 @@ class Subclassed(Instance, CustomModel):
         self.calls: list[tuple[Any, Any]] = []  # how it has been called, and what that gave
         self.ready = False  # whether Keras' own constructor has run
         self.built = False
+        self.running = False  # whether its `call` is being interpreted
         self.failed = False  # whether a part of it was refused
         self.sizes: dict[str, Leaf] = {}  # sizes of its inputs that are parameters of its class
         self.masks = False  # `supports_masking`

@@ -94,6 +94,7 @@ class Layer:
     origin: Origin
     hint: str | None = None  # the variable or attribute that holds the layer
     trainable: bool = True
+    untrained: bool = False  # made untrainable by the class of the program's own that it is a part of
 
 
 @dataclass(eq=False)

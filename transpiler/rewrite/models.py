@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -189,13 +190,15 @@ def translate_models(
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
     )
+    if any(isinstance(model, CustomModel) for model in wanted):
+        trial = Translation(emitter, Comments(ev), filename, neighbours, provided)
+        _settle_sizes(ev, wanted, lower_options, memo, trial)
     for model in wanted:
         if id(model) in ev.failed_models or model.inputs is None:
             continue
         try:
             lower(model, lower_options, memo)
-            if not isinstance(model, CustomModel):
-                _settle_owned(ev, model, memo[id(model)])
+            _settle_owned(ev, model, memo[id(model)])
             _render(ev, model, memo, translation)
             if isinstance(model, CustomModel):
                 _check_bodies(model, lower_options, memo, translation)
@@ -206,6 +209,22 @@ def translate_models(
         except FailedDependencyError:
             ev.failed_models.add(id(model))
     return translation
+
+
+def _settle_sizes(
+    ev: Evaluator, models: list[Model], options: LowerOptions, memo: dict[int, TorchModel], trial: Translation
+) -> None:
+    """Render once for nothing: numbers that are found to stand where only their values can are no parameters then.
+
+    Classes hand parameters on to each other, so this must be known of all before the first is printed.
+    """
+    for model in models:
+        if id(model) in ev.failed_models or model.inputs is None:
+            continue
+        with suppress(Refusal, UnknownValueError, FailedDependencyError):  # told when it is rendered in earnest
+            lower(model, options, memo)
+            _settle_owned(ev, model, memo[id(model)])
+            _render(ev, model, memo, trial)
 
 
 def _settle_owned(ev: Evaluator, model: Model, torch_model: TorchModel) -> None:
@@ -387,17 +406,17 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
     """Modules of layers that an earlier model holds already: they are handed in, so that both share the weights."""
     found: dict[int, str] = {}
     for module in torch_model.modules():
-        if module.layer is None or not module.weights or "adapted" in module.layer.config:
+        own = module.weights if module.layer is not None else _is_weighted_layer(module)
+        if not own or module.layer is not None and "adapted" in module.layer.config:
             continue
         for other in translation.models.values():
             owned = _module_of(other, module)
             if owned is None:
                 continue
             custom = isinstance(model, CustomModel) or isinstance(other.model, CustomModel)
+            name = module.layer.name if module.layer is not None else owned.subgraph.source.name  # type: ignore[union-attr]
             if custom or other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
-                raise Refusal(
-                    "KT105", f"sharing the layer `{module.layer.name}` between these models is not translated"
-                )
+                raise Refusal("KT105", f"sharing the layer `{name}` between these models is not translated")
             found[id(module)] = other.model.reference + access(other.rendered.paths[id(owned)])
             break
     return found
@@ -406,9 +425,21 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
 def _module_of(owner: TranslatedModel, module: Module) -> Module | None:
     """The module of ``owner`` for the same layer."""
     for own in owner.torch.modules():
-        if own.layer is module.layer and own.suffix == module.suffix:
+        if module.layer is None and own.subgraph is module.subgraph:
+            return own
+        if module.layer is not None and own.layer is module.layer and own.suffix == module.suffix:
             return own
     return None
+
+
+def _is_weighted_layer(module: Module) -> bool:
+    """Whether a module is a layer of the program's own with weights in it."""
+    inner = module.subgraph
+    return inner is not None and isinstance(inner.source, CustomModel) and inner.source.is_layer and _has_weights(inner)
+
+
+def _has_weights(model: TorchModel) -> bool:
+    return any(m.weights or m.subgraph is not None and _has_weights(m.subgraph) for m in model.modules())
 
 
 def access(path: str) -> str:

@@ -276,10 +276,17 @@ class Rewriter:
             return None
         if isinstance(node, cst.Assign) and self._waits(node, self.ev.facts.creations[id(value)]):
             return None
+        if all(self._is_part(creation.model) for creation in self.ev.facts.creations[id(value)]):
+            return None
         text = self._construct(value, self.ev.facts.creations[id(value)])
         if text is None:
             return node if isinstance(node, (cst.Assign, cst.Return)) else None
         return node.with_changes(value=cst.parse_expression(text))
+
+    def _is_part(self, model: Model) -> bool:
+        """Whether a layer of the program's own is only part of models: then these make it."""
+        used = any(action.model is model for action in self.ev.program.actions)
+        return isinstance(model, CustomModel) and model.is_layer and not used
 
     def _construct(self, node: cst.CSTNode, creations: list[Creation]) -> str | None:
         """The constructor call for a creation; None where the builder that is called here stays a function."""

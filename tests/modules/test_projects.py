@@ -11,6 +11,8 @@ import pytest
 
 from tests.modules.projects import PROJECTS, write
 from tests.modules.running import transpile, under_keras, without_keras
+from transpiler import Options
+from transpiler import transpile as translated
 
 needs_keras = pytest.mark.skipif(find_spec("keras") is None, reason="Keras is the judge")
 TOLERANCE = 1e-4
@@ -91,3 +93,34 @@ def test_a_single_file_has_all_that_it_needs(name: str, project: Path, judgement
     assert "class UNet" in output.read_text()
     assert not list(project.rglob("unet_torch.py"))
     _check(project, _targets(name)[1], project, judgement)
+
+
+def test_classes_of_another_file_are_written_with_all_that_they_use(tmp_path: Path) -> None:
+    blocks = """
+from tensorflow import keras
+from tensorflow.keras import layers
+
+
+class Block(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Net(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.block = Block(units)
+
+    def call(self, x):
+        return self.block(x)
+"""
+    use = "from blocks import Net\nnet = Net(4)\nnet.build((None, 3))\n"
+    (tmp_path / "blocks.py").write_text(blocks, encoding="utf-8")
+    (tmp_path / "use.py").write_text(use, encoding="utf-8")
+    result = translated(use, str(tmp_path / "use.py"), Options(root=tmp_path))
+    assert result.complete, result.diagnostics
+    assert result.code.index("class Block(") < result.code.index("class Net(") < result.code.index("net = Net(units=4)")

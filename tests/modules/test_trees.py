@@ -220,7 +220,7 @@ BLOCKS = """
 from keras import layers
 
 
-class Scale(layers.Layer):
+class Scale(layers.Dense):
     pass
 
 
@@ -241,7 +241,7 @@ def absent(x):
     ("name", "says"),
     [
         ("dense", None),
-        ("scaled", "use.py:2:1: KT105 a subclass of `keras.layers.Layer` is not translated yet (in blocks.py, line 4)"),
+        ("scaled", "use.py:2:1: KT105 a subclass of `keras.layers.Dense` is not translated yet (in blocks.py, line 4)"),
         ("absent", "use.py:4:29: KT101 `keras.layers.Nonsense` is not supported (in blocks.py, line 17)"),
     ],
 )

@@ -311,6 +311,14 @@ def test_refused(callbacks: str, code: str, words: str) -> None:
     assert found
 
 
+@pytest.mark.parametrize("text", ["callbacks=[keras.callbacks.ReduceLROnPlateau()]", "callbacks=[]"])
+def test_a_rate_that_follows_a_schedule(text: str) -> None:
+    args = "keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 9, 0.5)), 'mse'"
+    fit = f"model.fit(x, y, {text})\nprint(float(model.optimizer.learning_rate))\n"
+    found = transpile(program(2, None, args, fit)).diagnostics
+    assert [d.code for d in found] == (["KT205", "KT301"] if "Reduce" in text else ["KT301"])
+
+
 def test_other_names_of_what_is_monitored() -> None:
     """``val_acc`` of older programs is ``val_accuracy``."""
     call = "[keras.callbacks.EarlyStopping('val_acc'), keras.callbacks.ModelCheckpoint('m.h5', 'val_acc', 1, True)]"

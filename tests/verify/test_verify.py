@@ -78,6 +78,7 @@ def tampered(monkeypatch: pytest.MonkeyPatch, old: str, new: str, *, drop_in: bo
 NET = """
 model = keras.Sequential([
     keras.Input((12, 10, 3)),
+    layers.Rescaling(1 / 255),
     layers.Conv2D(8, 3, activation="relu", name="stem"),
     layers.BatchNormalization(name="norm"),
     layers.Conv2D(4, 3, name="top"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class CallbackNeeds:
     hooks: tuple[str, ...] = ()
     logs: frozenset[str] = frozenset()  # hooks that get `logs` although Keras gives nothing in them
     forwarded: Mapping[str, str] = field(default_factory=dict)  # hooks that call their older name
-    options: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by kind
+    options: Mapping[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))  # by kind
     missing: frozenset[str] = frozenset()  # kinds whose monitored value may not be there
     stops: bool = False
     params: bool = False
@@ -87,7 +88,7 @@ class Callbacks:
         self.own = [c for a in program.actions for c in given(a) if isinstance(c, Callback) and not c.symbol]
         fits = [a for a in program.actions if a.symbol == "keras.Model.fit"]
         self.declared = any(a.symbol == BASE for a in program.actions)
-        self.validation = any(_validates(a) for a in fits)
+        self.validation = any(validates(a) for a in fits)
 
     def needs(self) -> CallbackNeeds:
         """What the templates ask for."""
@@ -186,7 +187,7 @@ class Callbacks:
         monitor = callback.config["monitor"]
         return isinstance(monitor, str) and all(
             self.keys(fit, monitor) is not None
-            and (not monitor.startswith("val_") or _validates(fit) and fit.args.get("validation_freq", 1) == 1)
+            and (not monitor.startswith("val_") or validates(fit) and fit.args.get("validation_freq", 1) == 1)
             for fit in callback.fits
         )
 
@@ -242,7 +243,8 @@ def given(action: Action) -> list[Any]:
     return found
 
 
-def _validates(fit: Action) -> bool:
+def validates(fit: Action) -> bool:
+    """Whether a ``fit`` looks at held-out data."""
     return fit.args.get("validation_data") is not None or bool(plain_number(fit.args.get("validation_split")))
 
 

@@ -115,7 +115,7 @@ class Compiler:
     def history_key(self, action: Action, text: str) -> str:
         """The text of a key of the history: other versions of Keras name the same metric otherwise (``acc``)."""
         wanted, model, compiled = action.args["key"], action.model, action.compiled
-        if wanted == "lr":
+        if wanted == "lr" and self.needs.changes_rate:
             return repr("learning_rate") if text.strip("\"'") == wanted else text
         if model is None or compiled is None or not flat(compiled.metrics):
             return text

@@ -8,7 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
-from transpiler.rules.data import FUNCTIONS
+from transpiler.rules.data import FUNCTIONS, TOKENIZER
 from transpiler.rules.layout import literal
 
 _SETS = "keras.datasets."
@@ -18,8 +18,18 @@ _PLAIN = {
     **{f"{_SETS}{name}.load_data": f"load_{name}"
        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
                     "california_housing")},
+    "keras.utils.load_img": "load_img",
+    "keras.utils.img_to_array": "img_to_array",
+    "keras.utils.array_to_img": "array_to_img",
+    "keras.preprocessing.text.text_to_word_sequence": "text_to_word_sequence",
+    TOKENIZER: "Tokenizer",
     f"{_SETS}imdb.get_word_index": "imdb_word_index",
     f"{_SETS}reuters.get_word_index": "reuters_word_index",
+}  # fmt: skip
+_FIXED = {
+    ("keras.utils.load_img", "keep_aspect_ratio"): False, ("keras.utils.load_img", "grayscale"): False,
+    ("keras.utils.img_to_array", "data_format"): "channels_last",
+    ("keras.utils.array_to_img", "data_format"): "channels_last", ("keras.utils.array_to_img", "dtype"): "float32",
 }  # fmt: skip
 _SEEDS = ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.compat.v1.set_random_seed")
 
@@ -28,6 +38,10 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
     """The expression for a call of a function of :data:`FUNCTIONS`, or the statements."""
     symbol = action.symbol
     if symbol in _PLAIN:
+        for (owner, name), value in _FIXED.items():
+            if owner == symbol and action.args.get(name, value) not in (value, None):
+                raise Refusal("KT302", f"`{name}` of `{symbol.rpartition('.')[2]}` is not translated")
+        texts = {name: text for name, text in texts.items() if (symbol, name) not in _FIXED}
         return call(helpers.use(_PLAIN[symbol]), symbol, texts)
     if symbol == "keras.utils.to_categorical":
         return _to_categorical(texts, helpers)

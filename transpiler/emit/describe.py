@@ -9,10 +9,11 @@ from itertools import pairwise
 
 from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, class_kind
-from transpiler.graph.torch import Module
+from transpiler.graph.keras import CustomModel
+from transpiler.graph.torch import BUFFER, PARAMETER, Module
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ATTENTION, _TRANSPOSED = "attention", "transposed"
+_ATTENTION, _TRANSPOSED, _WEIGHT = "attention", "transposed", "weight"
 _TITLES = (
     (_ATTENTION, "Attention network"),
     (kinds.RNN, "Recurrent network"),
@@ -28,6 +29,7 @@ _COUNTED = (
     (kinds.RNN, "recurrent layer"),
     (_ATTENTION, "attention layer"),
     (kinds.LINEAR, "linear layer"),
+    (_WEIGHT, "weight"),
 )
 _BUILDING = re.compile(
     r"^(?:(?:build|create|make|return|construct|define|generate|instantiate|get|set up|initialize|compile)s?"
@@ -54,12 +56,13 @@ def describe(graph: Graph, submodels: dict[int, str]) -> str:
     """A summary of the model: ``Convolutional network with two convolutions and one linear layer.``."""
     modules = graph.modules()
     nested = [submodels.get(id(m.subgraph), "") for m in modules if m.subgraph is not None]
+    layer = isinstance(graph.model.source, CustomModel) and graph.model.source.is_layer
     counts = Counter(_kind(module) for module in modules if module.subgraph is None)
     if nested and len(nested) == len([m for m in modules if m.weights or m.subgraph]):
         return _composition(graph, nested)
-    title = next((title for kind, title in _TITLES if counts[kind]), "Network")
+    title = next((title for kind, title in _TITLES if counts[kind] and not layer), "Layer" if layer else "Network")
     parts = [_counted(counts[kind], noun) for kind, noun in _COUNTED if counts[kind]]
-    parts += [f"``{name}``" for name in nested]
+    parts += [_times(number, name) for name, number in Counter(nested).items()]
     if not parts:
         return f"{title} without weights."
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -93,7 +96,14 @@ def _number(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
+def _times(number: int, name: str) -> str:
+    """``Block``, or how many of them."""
+    return f"``{name}``" if number == 1 else f"{_number(number)} times ``{name}``"
+
+
 def _kind(module: Module) -> str:
+    if module.cls in (PARAMETER, BUFFER):
+        return _WEIGHT
     if "Attention" in module.cls:
         return _ATTENTION
     kind = class_kind(module.cls)

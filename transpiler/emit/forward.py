@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from transpiler.emit.graph import PERMUTE, RNN, Graph
-from transpiler.emit.lines import RETURN, Line, is_generic
+from transpiler.emit.lines import RETURN, Line, Part, Tree, is_generic
+from transpiler.emit.modes import guard_lines, guarded_body
 from transpiler.emit.names import FILE_NAMES, Namer, numbered, variable
 from transpiler.graph.torch import Value
 
@@ -40,12 +41,17 @@ class Forward:
 
 def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | None]) -> Forward:
     """Name the values of the statements and print them."""
+    lines = guard_lines(lines)
     namer = _ValueNamer(graph, lines, list(input_names))
     names = namer.run()
-    body: list[str] = []
-    for index, line in enumerate(lines):
-        body += [comment_text(comment) for comment in line.comments]
-        body.append(_statement(line, names, namer, index))
+
+    def show(index: int, line: Line) -> list[str]:
+        return [*map(comment_text, line.comments), _statement(line, names, namer, index)]
+
+    def text(part: Part) -> str:
+        return part.text(names) if isinstance(part, Tree) else names[id(part)]
+
+    body = guarded_body(lines, show, lambda line: names[id(line.outputs[0])], text)
     params = [(names[id(value)], "Tensor") for value in graph.inputs]
     return Forward(params, annotation(graph), body, names, [value.comment for value in graph.inputs])
 

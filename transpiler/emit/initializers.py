@@ -130,7 +130,7 @@ def _explicit_lines(
     code: tuple[str, ...], owners: list[tuple[Module, str]], layout: Layout, modules: list[Module]
 ) -> list[str]:
     """Print lines for each weight, or a loop over many."""
-    targets = [f"{layout.expression(module)}.{key}" for module, key in owners]
+    targets = [_target(layout, module, key) for module, key in owners]
     if len(targets) < _LOOP_FROM:
         return [_retarget(line, target) for target in targets for line in code]
     exceptions = _exceptions(owners, modules)
@@ -140,9 +140,14 @@ def _explicit_lines(
         lines += [f"        {_retarget(line, f'module.{owners[0][1]}')}" for line in code]
         for module, key in exceptions:
             own = initializer_code(_without_fans(module, module.initializers[key]), _PLACEHOLDER)
-            lines += [_retarget(line, f"{layout.expression(module)}.{key}") for line in own.lines]
+            lines += [_retarget(line, _target(layout, module, key)) for line in own.lines]
         return lines
     return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
+
+
+def _target(layout: Layout, module: Module, key: str) -> str:
+    """A weight as an expression; some modules are the weight themselves."""
+    return f"{layout.expression(module)}.{key}" if key else layout.expression(module)
 
 
 def _exceptions(owners: list[tuple[Module, str]], modules: list[Module]) -> list[tuple[Module, str]]:

@@ -12,11 +12,12 @@ from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, call_kind
 from transpiler.emit.sequential import Run, Step
 from transpiler.graph.keras import Span
-from transpiler.graph.torch import Call, Module, Value
+from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module, Value
 
 Part = Union[Value, "Tree"]
 RUN = "run"
 RETURN = "return"
+SELECT = "{0} if self.training else {1}"
 _DEEPEST, _DEEPEST_WRITTEN = 4, 8  # steps in one expression: of ours, and as the source has it
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
@@ -81,8 +82,11 @@ class Tree:
 def _needs_brackets(inner: str, outer: str, slot: re.Match[str]) -> bool:
     """Whether an operator inside an expression means something else without brackets."""
     before, after = (_SLOT.sub("x", part) for part in (outer[: slot.start()], outer[slot.end() :]))
-    bare, bracketed = (ast.dump(ast.parse(f"{before}{text}{after}", mode="eval")) for text in (inner, f"({inner})"))
-    return bare != bracketed
+    try:
+        bare = ast.parse(f"{before}{inner}{after}", mode="eval")
+    except SyntaxError:
+        return True  # `x ** 2.sum()`
+    return ast.dump(bare) != ast.dump(ast.parse(f"{before}({inner}){after}", mode="eval"))
 
 
 @dataclass(eq=False)
@@ -95,6 +99,7 @@ class Line:
     unpack: str = ""
     comments: tuple[str, ...] = ()
     span: Span | None = None  # of the call in the source
+    guard: tuple[Line, int] | None = None  # the choice between modes, and the side of it, that alone needs it
 
     @property
     def plain(self) -> bool:
@@ -107,11 +112,18 @@ def build_lines(
 ) -> list[Line]:
     """Make the statements, nested, ending with the return statement; the comments of the calls ``noted`` left out."""
     lines: list[Line] = []
+    weights: dict[int, Part] = {}
     for step in steps:
-        lines.append(_line(step, callee, noted))
+        if isinstance(step, Call) and isinstance(step.target, Module) and step.target.cls in (PARAMETER, BUFFER):
+            weights[id(step.outputs[0])] = Tree(callee(step.target), (), size=0)
+            continue
+        line = _line(step, callee, noted)
+        line.tree.parts = tuple(weights.get(id(part), part) for part in line.tree.parts)
+        lines.append(line)
         while _nest(graph, lines):
             pass
     lines.append(_return_line(graph))
+    lines[-1].tree.parts = tuple(weights.get(id(part), part) for part in lines[-1].tree.parts)
     if graph.single_output() is not None:
         _nest(graph, lines)
     _shortcuts_first(graph, lines)
@@ -217,6 +229,8 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
         return False
     if outer.kind == RETURN:
         return True
+    if inner.tree.template == SELECT or outer.tree.template == SELECT and inner.tree.size > 1:
+        return False
     deepest = _DEEPEST_WRITTEN if _written_inside(inner, outer) else _DEEPEST
     if inner.tree.size + outer.tree.size > deepest or not _fits_line(inner, outer):
         return False
@@ -226,7 +240,7 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
 def _comes_first(tree: Tree, slot: int) -> bool:
     """Whether a slot stands before all nested expressions, so that nesting keeps the order of evaluation."""
     place = tree.template.index(f"{{{slot}}}")
-    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree)]
+    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree) and part.size]
     return all(place < tree.template.index(f"{{{i}}}") for i in nested)
 
 

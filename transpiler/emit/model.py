@@ -15,8 +15,9 @@ from transpiler.emit.lines import build_lines, is_generic
 from transpiler.emit.names import FILE_NAMES
 from transpiler.emit.parameters import CtorParam, Parameters, collect, nested_arguments
 from transpiler.emit.penalties import penalty_lines
+from transpiler.graph.keras import CustomModel
 from transpiler.graph.symbolic import Expr
-from transpiler.graph.torch import FIRST, Module, TorchModel, Value
+from transpiler.graph.torch import BUFFER, FIRST, Module, TorchModel, Value
 from transpiler.template_env import environment
 
 __all__ = ["CtorParam", "EmitOptions", "RenderedModel", "render_init_weights", "render_model"]
@@ -114,6 +115,8 @@ class _Renderer:
         modules = self.graph.modules()
         own = [m for m in modules if id(m) not in self.parameters.injected]
         init = plan_init(own, layout) if self.options.keras_init else InitPlan()
+        fixed = [m for m in own if m.layer is not None and m.layer.untrained and m.weights]
+        init.lines += [f"{layout.expression(module)}.requires_grad_(False)" for module in fixed]
         lines = build_lines(self.graph, layout.steps, layout.callee, layout.noted)
         forward = render_forward(self.graph, lines, self._input_names())
         penalties = penalty_lines(modules, layout)
@@ -194,6 +197,8 @@ class _Renderer:
         first = [value for value in self.graph.inputs if value.layout == FIRST and value.spec.rank >= 4]
         if not first:
             return []
+        if isinstance(self.tm.source, CustomModel) and self.tm.source.is_layer:
+            return ["Works in channels-first layout."]
         noun = "images" if first[0].spec.rank == 4 else "volumes"
         shapes = list(dict.fromkeys(_shape_text(value) for value in first))
         return [f"Expects {noun} in channels-first layout, {' and '.join(f'``{shape}``' for shape in shapes)}."]
@@ -226,6 +231,8 @@ def _dim_text(dim: int | Expr | None, letter: str) -> str:
 
 def _attribute_lines(attribute: Attribute) -> list[str]:
     comments = [comment_text(text) for text in attribute.comments]
+    if attribute.module is not None and attribute.module.cls == BUFFER:
+        return [*comments, f'self.register_buffer("{attribute.name}", {attribute.code})']
     if not attribute.children:
         return [*comments, f"self.{attribute.name} = {attribute.code}"]
     lines = [*comments, f"self.{attribute.name} = nn.Sequential("]

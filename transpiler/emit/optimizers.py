@@ -32,7 +32,7 @@ def optimizer_code(value: Any, text: str, parameters: str, *, rate_changes: bool
     texts = call_texts(obj.symbol, text)
     _refuse_options(name, obj.config)
     rate = obj.config["learning_rate"]
-    scheduled = rate_changes or isinstance(rate, ApiObject) or bool(plain_number(obj.config["decay"]))
+    scheduled = rate_changes or has_schedule(obj)
     arguments = _Arguments(obj.config, texts)
     build = _BUILDERS.get(name)
     if build is None:
@@ -42,6 +42,13 @@ def optimizer_code(value: Any, text: str, parameters: str, *, rate_changes: bool
     after, more = _clipping(obj.config, arguments)
     after += _schedule(rate, obj.config, arguments)
     return OptimizerCode(f"{cls}({', '.join(shown)})", tuple(after), (*helpers, *more))
+
+
+def has_schedule(value: Any) -> bool:
+    """Whether the learning rate changes from step to step by itself."""
+    if not isinstance(value, ApiObject):
+        return False
+    return isinstance(value.config["learning_rate"], ApiObject) or bool(plain_number(value.config["decay"]))
 
 
 def _object(value: Any) -> ApiObject:

@@ -6,6 +6,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.diagnostics import Refusal
 from transpiler.emit.plan import USES, method
 from transpiler.graph.program import Action, Program
 
@@ -43,6 +44,12 @@ class Places:
 
     def names(self, action: Action, receiver: str) -> dict[str, str]:
         """The expressions for criterion, optimizer, … of the action's model."""
+        first = action.compiled.action if action.compiled is not None else None
+        if first is not None and first.model is not action.model:  # a loaded model
+            if self._attributes(first) or first.scope != action.scope:
+                raise Refusal("KT301", "a loaded model is used in another place than the one that was compiled",
+                              "compile it again after it is loaded")  # fmt: skip
+            action, receiver = first, receiver_text(first)
         if self._attributes(action):
             return {kind: f"{receiver}.{kind}" for kind in KINDS}
         key = (action.scope, receiver)

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from transpiler.diagnostics import Refusal
+from transpiler.emit.arguments import plain_number
 from transpiler.emit.arrays import Arrays
-from transpiler.emit.callbacks import Callbacks, given
+from transpiler.emit.callbacks import CHANGES_RATE, Callbacks, given, validates
 from transpiler.emit.compiling import Compiler
 from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
+from transpiler.emit.optimizers import has_schedule
 from transpiler.emit.paths import weights_path
 from transpiler.emit.places import Places
 from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
+from transpiler.emit.sources import Loaders, is_source_action, render_source
 from transpiler.graph.keras import Model
-from transpiler.graph.program import Action, Callback, Program, Unknown
+from transpiler.graph.program import Action, Callback, Program, Source, Unknown
 from transpiler.options import Options
 from transpiler.rules.callbacks import BASE as CALLBACK
-from transpiler.rules.callbacks import CALLBACKS, kind_of
+from transpiler.rules.callbacks import CALLBACKS, TEST_HOOKS, kind_of
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.runtime import DEVICES, REPLACED
 
@@ -53,6 +56,7 @@ class TrainingEmitter:
         self.places = Places(program)
         self.arrays = Arrays(program, self.needs, self.helpers_used, layouts or (lambda model: ([], [])))
         self.compiler = Compiler(program, self.needs, self.helpers_used, self.logits, self.arrays, self.places)
+        self.loaders = Loaders(self.needs, self.arrays)
         self.callbacks = Callbacks(program, self.compiler.reported)
         self.needs.changes_rate = self.callbacks.changes_rate() or any(
             a.symbol.startswith("keras.Optimizer.") for a in program.actions
@@ -69,6 +73,10 @@ class TrainingEmitter:
         if action.symbol in CALLBACKS or action.symbol == CALLBACK:
             options = self.needs.callbacks.options.get(kind_of(action.symbol), frozenset())
             found = self.callbacks.render(action, self._checkpoint_path(action, own), options)
+        elif action.symbol == "keras.models.load_model":
+            found = f"<load_model>({receiver}, {self._path(action, own)})"
+        elif is_source_action(action):
+            found = render_source(action, own, receiver)
         elif action.symbol in FUNCTIONS:
             found = render_function(action, own, self.helpers_used)
         elif action.symbol.startswith("keras.Optimizer."):
@@ -130,20 +138,26 @@ class TrainingEmitter:
     def _common(self, action: Action, receiver: str, texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
         """Texts of model, data and criterion; and of metrics and loss weights."""
         model = self._trained(action)
-        if "y" not in texts:
-            raise Refusal("KT301", "training on a generator or a data set is not translated")
-        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
-        y = self.arrays.targets(action, model, action.args.get("y"), texts["y"], self.compiler.losses(action))
+        losses, training = self.compiler.losses(action), method(action) == "fit"
+        if "y" not in texts and not isinstance(action.args.get("x"), Source):
+            raise Refusal("KT301", "training on a generator or a data set that is not known is not translated")
         names = self.places.names(action, receiver)
         more = [names["metrics"] if self.compiler.has_metrics(action) else "{}"] if self.needs.metrics else []
         if self.needs.loss_weights:
             weighted = action.compiled is not None and action.compiled.config.get("loss_weights") is not None
             more.append(names["loss_weights"] if weighted else "{}")
+        if self.needs.loaders and method(action) in ("fit", "evaluate"):
+            return [receiver, self.loaders.data(action, texts, losses, training=training), names["criterion"]], more
+        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        y = self.arrays.targets(action, model, action.args.get("y"), texts["y"], losses)
         return [receiver, x, y, names["criterion"]], more
 
     def fit(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.fit(...)``."""
-        _refuse(action, "steps_per_epoch", "validation_steps", validation_freq=1)
+        self._check_validation(action)
+        if action.compiled is not None and action.compiled.action.model is not action.model:
+            raise Refusal("KT301", "training goes on with the optimizer's state in the file, which the output does not"
+                          " keep", "compile the model again after it is loaded")  # fmt: skip
         if isinstance(action.args.get("class_weight"), (list, tuple)):
             raise Refusal("KT301", "`class_weight` must be one dict")
         if action.args.get("class_weight") is not None and action.args.get("sample_weight") is not None:
@@ -151,11 +165,14 @@ class TrainingEmitter:
         self._check_weights(action)
         head, more = self._common(action, receiver, texts)
         if "validation_data" in texts and action.args.get("validation_data") is not None:
-            texts["validation_data"] = self._validation(action, texts["validation_data"])
+            texts |= self._validation(action, texts)
         shown = [*head, self.places.names(action, receiver)["optimizer"], *more]
         self._show_callbacks(action, texts)
         for name in ("epochs", "batch_size", "validation_split", "validation_data", "shuffle", "class_weight",
-                     "sample_weight", "initial_epoch", "callbacks", "verbose"):  # fmt: skip
+                     "sample_weight", "validation_loader", "validation_freq", "initial_epoch", "callbacks",
+                     "verbose"):  # fmt: skip
+            if self.needs.loaders and name in _OF_ARRAYS:
+                continue
             if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
                 shown.append(f"{name}={texts[name]}")
         return f"<fit>({', '.join(shown)})"
@@ -167,6 +184,10 @@ class TrainingEmitter:
             if not isinstance(callback, Callback):
                 why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
                 raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+            if kind_of(callback.symbol) in CHANGES_RATE and has_schedule(action.compiled and action.compiled.optimizer):
+                raise Refusal("KT205", "the learning rate of this optimizer follows a schedule: no callback can set it")
+            if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
+                raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
         if not given(action):
             texts.pop("callbacks", None)
         elif isinstance(value, Callback):
@@ -183,23 +204,34 @@ class TrainingEmitter:
         if weighted and (len(outputs) != 1 or outputs[0].spec.rank != 2):
             raise Refusal("KT301", "weights of samples are translated for one output of one axis only")
 
-    def _validation(self, action: Action, text: str) -> str:
-        value = action.args["validation_data"]
-        model = self._trained(action)
+    def _check_validation(self, action: Action) -> None:
+        if self.needs.loaders and action.args.get("validation_split") is not None:
+            raise Refusal("KT301", "`validation_split` in a program that trains on batches is not translated")
+        if not isinstance(plain_number(action.args.get("validation_freq", 1)), int):
+            raise Refusal("KT301", "`validation_freq` must be one number that is known")
+        if action.args.get("validation_batch_size") is not None and not self.needs.loaders:
+            raise Refusal("KT301", "`validation_batch_size` is not translated")
+
+    def _validation(self, action: Action, texts: Mapping[str, str]) -> dict[str, str]:
+        """The validation data as ``fit`` of the output takes it."""
+        value, text = action.args["validation_data"], texts["validation_data"]
+        model, losses = self._trained(action), self.compiler.losses(action)
+        if self.needs.loaders:
+            return {"validation_loader": self.loaders.validation(action, texts, losses)}
         if isinstance(value, Unknown) or not isinstance(value, (list, tuple)):
             raise Refusal("KT301", "`validation_data` is not known to be a tuple of arrays")
         parts = self.arrays.split(value, text)
         x = self.arrays.inputs(model, value[0], parts[0])
-        y = self.arrays.targets(action, model, value[1], parts[1], self.compiler.losses(action))
-        return text if [x, y] == parts[:2] else f"({', '.join([x, y, *parts[2:]])})"
+        y = self.arrays.targets(action, model, value[1], parts[1], losses)
+        return {"validation_data": text if [x, y] == parts[:2] else f"({', '.join([x, y, *parts[2:]])})"}
 
     def evaluate(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.evaluate(...)``."""
-        _refuse(action, "callbacks", "steps")
+        _refuse(action, "callbacks")
         self._check_weights(action)
         head, more = self._common(action, receiver, texts)
         shown = [*head, *more]
-        for name in ("batch_size", "sample_weight"):
+        for name in () if self.needs.loaders else ("batch_size", "sample_weight"):
             if name in texts and action.args.get(name) is not None:
                 shown.append(f"{name}={texts[name]}")
         verbose = action.args.get("verbose", "auto")
@@ -236,6 +268,8 @@ class TrainingEmitter:
             model = receiver.removesuffix(".optimizer")
             if action.compiled is None:
                 raise Refusal("KT301", "the model is not compiled before this")
+            if has_schedule(action.compiled.optimizer):
+                raise Refusal("KT301", "the learning rate of this optimizer follows a schedule, and is not set by hand")
             optimizer = "self.optimizer" if action.args["hook"] else self.places.names(action, model)["optimizer"]
             return f'{optimizer}.param_groups[0]["lr"]'
         if what in ("value", "own_value"):
@@ -246,14 +280,21 @@ class TrainingEmitter:
     def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.predict(...)`` and its like: arrays in Keras' layout."""
         _refuse(action, "callbacks", "steps")
-        model = self._model(action)
-        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        model, value = self._model(action), action.args.get("x")
+        loop, x = (
+            self.loaders.inputs(model, value, texts["x"])
+            if isinstance(value, Source)
+            else ("", self.arrays.inputs(model, value, texts["x"]))
+        )
         shown = [receiver, x]
         if id(model) in self.logits:
             shown.append(self._activation(model))
-        if "batch_size" in texts and action.args.get("batch_size") is not None:
+        if "batch_size" in texts and action.args.get("batch_size") is not None and not loop:
             shown.append(f"batch_size={texts['batch_size']}")
-        return self.arrays.outputs(model, f"<predict>({', '.join(shown)})")
+        found = self.arrays.outputs(model, f"<predict>({', '.join(shown)})")
+        if loop and len(model.output_tensors()) > 1:
+            raise Refusal("KT302", "predictions of several outputs for a data set are not translated")
+        return f"np.concatenate([{found} {loop}])" if loop else found
 
     def _activation(self, model: Model) -> str:
         if self.logits[id(model)] == "sigmoid":
@@ -339,6 +380,7 @@ def _automatic(action: Action, name: str) -> bool:
     return name == "verbose" and action.args.get(name) == "auto"
 
 
+_OF_ARRAYS = ("batch_size", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight")
 RUNTIME = REPLACED | DEVICES
 _DEVICELESS = ("reset_states", "summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]

@@ -12,6 +12,7 @@ from transpiler.evaluate.core import Evaluator, FailedDependencyError
 from transpiler.evaluate.modules import Modules
 from transpiler.evaluate.scan import scan_module
 from transpiler.evaluate.uncalled import guarded, interpret_uncalled
+from transpiler.evaluate.values import Subclassed
 from transpiler.graph.keras import Model, Span
 from transpiler.source.positions import Positions
 
@@ -66,6 +67,8 @@ def _settled(ev: Evaluator, model: Model) -> None:
 def concerns_home(ev: Evaluator, model: Model) -> bool:
     """Whether home builds a model, has it built, or works on it."""
     if not ev.modules.loaded or any(creation.node in ev.positions for creation in ev.creations_of(model)):
+        return True
+    if isinstance(model, Subclassed) and model.cls.node in ev.positions:
         return True
     return any(action.model is model and action.node in ev.positions for action in ev.program.actions)
 

@@ -12,15 +12,18 @@ from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, p
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
 from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import set_on_custom
 from transpiler.evaluate.values import (
     ClassValue,
     Created,
     HistoryLogs,
+    InitialValue,
     Instance,
     Opaque,
     OptimizerOf,
     ProjectModule,
     Property,
+    Subclassed,
     Symbol,
 )
 from transpiler.graph.keras import Layer, Model, Tensor
@@ -70,7 +73,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if isinstance(value, Opaque) and value.expr is not None and _of_parameters(value.expr):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs, InitialValue)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -138,21 +141,28 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
+    elif _of_training(ev, receiver, name, target):
+        return
+    elif isinstance(receiver, Subclassed):
+        set_on_custom(ev, receiver, name, value, text)
     elif isinstance(receiver, (Instance, ClassValue)):
         _set_on_object(ev, receiver, name, text, value)
     elif isinstance(receiver, ProjectModule):
         _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
-    elif _of_training(ev, receiver, name, target):
-        return
     elif isinstance(receiver, (Layer, Model)):
-        ev.mark_build(target)
-        if name != "trainable":
-            raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
-        ev.set_trainable(receiver, value)
-        if isinstance(receiver, Layer):
-            ev.freeze(receiver, receiver.trainable)
+        _set_trainable(ev, receiver, name, value, target)
+
+
+def _set_trainable(ev: Evaluator, receiver: Layer | Model, name: str, value: Any, target: cst.BaseExpression) -> None:
+    """``layer.trainable = value``; nothing else is set on layers and models."""
+    ev.mark_build(target)
+    if name != "trainable":
+        raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
+    ev.set_trainable(receiver, value)
+    if isinstance(receiver, Layer) or ev.tracing:  # elsewhere the statement itself stays for a model
+        ev.freeze(receiver, receiver.trainable)
 
 
 def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:
@@ -191,7 +201,8 @@ def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str
     if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
         origin = value if isinstance(value, Expr) else None
         return Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin), number)
-    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
+    own = (Created, HistoryLogs, InitialValue)
+    unknown = isinstance(value, Opaque) and not isinstance(value, own) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
         origin = value.expr if isinstance(value, Opaque) else value
         named = Opaque(getattr(value, "why", ""), Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin)))

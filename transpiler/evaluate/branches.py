@@ -20,7 +20,7 @@ from transpiler.evaluate.values import (
     Row,
     Symbol,
 )
-from transpiler.graph.keras import Model
+from transpiler.graph.keras import CustomModel, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
@@ -32,6 +32,10 @@ def truth(value: Any) -> bool | None:
         return bool(decided(value))
     if isinstance(value, (list, tuple, dict, set)):
         return bool(value)
+    if isinstance(value, Tensor):
+        raise Refusal("KT204", "the truth of a symbolic tensor is known only when the program runs")
+    if isinstance(value, CustomModel):
+        return True
     if isinstance(value, (Opaque, Array, Symbol, Instance)):
         return None
     return True

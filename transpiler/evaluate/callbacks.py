@@ -16,6 +16,7 @@ from transpiler.rules.base import bind
 from transpiler.rules.callbacks import ALIASES, BASE, CALLBACKS, HOOKS, OTHER_HOOKS, READABLE, hooks_of, kind_of
 from transpiler.source.tree import walk
 
+_PICTURES = {"write_graph", "write_images", "write_grads"}
 _ROWS = ("epoch", "batch")  # what the first argument of a hook is called where there is one
 
 
@@ -33,7 +34,13 @@ def make_callback(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, A
         made.logs = made.hooks
     positional = [param.name for param in signature][: len(args)]
     names = {alias: param.name for param in signature for alias in (param.name, *param.aliases)}
+    if path := next((arg.value for arg in node.args if arg.keyword is None or arg.keyword.value == "filepath"), None):
+        ev.checkpoint_paths[id(made)] = ev.source(path)
+        ev.keep_alive.append(made)
     given = {key: config[key] for key in (*positional, *(names[key] for key in kwargs))}
+    for option in _PICTURES & set(given):
+        if given[option] not in (False, None, 0):
+            ev.note("KT404", f"`{option}` of `{kind_of(name)}` writes pictures; the output writes the curves", node)
     ev.record(Action(name, given, ev.span(node), ev.scope.qualified_name, node=node, callback=made))
     return made
 
@@ -102,7 +109,7 @@ def _own_callback(ev: Evaluator, instance: Instance) -> Callback:
     if "validation_data" in names and "validation_data" not in instance.attributes:
         raise Refusal("KT301", "callbacks have no `validation_data` of their own any more; hand the arrays in")
     logs = {name for name, function in functions.items() if _wants_logs(function)}
-    return Callback("", {}, frozenset(functions), functions, frozenset(logs), frozenset(names))
+    return Callback("", {}, frozenset(functions), functions, frozenset(logs), frozenset(names | cls.all_attributes()))
 
 
 def _wants_logs(function: Function) -> bool:

@@ -24,11 +24,13 @@ from transpiler.evaluate.core import (
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
 from transpiler.evaluate.rates import rate_method
+from transpiler.evaluate.sources import dataset_method
 from transpiler.evaluate.values import (
     Bound,
     ClassValue,
     Function,
     Generator,
+    InitialValue,
     Instance,
     Method,
     Native,
@@ -36,8 +38,8 @@ from transpiler.evaluate.values import (
     RateOf,
     Symbol,
 )
-from transpiler.graph.keras import Layer, Model, Tensor
-from transpiler.graph.program import Array
+from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
+from transpiler.graph.program import Array, Source
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
 from transpiler.rules.training import METHODS as METHODS_OF_MODELS
@@ -101,6 +103,8 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
         return _call_method(ev, function, args, kwargs, node)
     if isinstance(function, ClassValue):
         return instantiate(ev, function, args, kwargs, node)
+    if isinstance(function, ApiObject) and function.symbol.startswith("keras.initializers."):
+        return InitialValue(function, args[0] if args else kwargs.get("shape"))
     if isinstance(function, Native):
         return function.call(ev, args, kwargs, node)
     return _unknown_call(ev, function, args, kwargs, node)
@@ -261,10 +265,14 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         from transpiler.evaluate.models import call_model_method
 
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, Source):
+        return dataset_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, RateOf):
         return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
+    if isinstance(receiver, Layer) and method.name == "build" and ev.tracing:
+        return None  # it is built when it is called
     if isinstance(receiver, Layer):
         from transpiler.evaluate.adapt import call_layer_method
 

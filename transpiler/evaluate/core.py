@@ -19,7 +19,7 @@ from transpiler.evaluate.modules import Modules
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
-from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
+from transpiler.graph.keras import CustomModel, Frame, Layer, Model, Node, Origin, Span, Tensor
 from transpiler.graph.program import Action, Array, Callback, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
@@ -46,9 +46,9 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Freeze(Moment):
-    """``layer.trainable = flag``."""
+    """``layer.trainable = flag``; of a model too where its statement goes with the class around it."""
 
-    layer: Layer
+    layer: Layer | Model
     flag: bool
 
 
@@ -66,6 +66,9 @@ class Facts:
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
+    custom_classes: set[int] = field(default_factory=set)  # definitions of classes that are Keras layers or models
+    refused_classes: set[str] = field(default_factory=set)  # names of such classes of which an object was refused
+    customs: dict[int, list[Any]] = field(default_factory=dict)  # by ClassDef: its objects that are layers or models
 
 
 class FailedDependencyError(Exception):
@@ -145,7 +148,12 @@ class Evaluator:
         self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
+        self.tracing = 0  # within methods of the program's own layers and models: what they make is part of a model
+        self.poisoned = 0  # counts statements that were refused, or that needed what was
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.saved: list[tuple[str, Model]] = []  # the files that models were saved to
+        self.checkpoint_paths: dict[int, str] = {}  # by callback: the code that names its file
+        self.in_pipeline = False  # within a function that a data set maps
         self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
@@ -182,6 +190,15 @@ class Evaluator:
             self.diagnostics.append(found)
         return found
 
+    def note(self, code: str, message: str, node: cst.CSTNode) -> None:
+        """Tell of something that is left out; what another file leaves out is told where that is translated."""
+        if self.modules.owner(node) is not None:
+            return
+        span = self.span(node)
+        found = diagnostic(code, message, span.line, span.column + 1)
+        if found not in self.diagnostics:
+            self.diagnostics.append(found)
+
     @contextmanager
     def frame(self, frame: Frame) -> Iterator[None]:
         """Within: everything built carries ``frame`` in its origin."""
@@ -199,6 +216,15 @@ class Evaluator:
         self.current = node
         yield
         self.current = outer
+
+    @contextmanager
+    def in_layer(self) -> Iterator[None]:
+        """Within: methods of a layer or model of the program's own."""
+        self.tracing += 1
+        try:
+            yield
+        finally:
+            self.tracing -= 1
 
     @contextmanager
     def uncertain(self) -> Iterator[None]:
@@ -296,13 +322,18 @@ class Evaluator:
         if isinstance(target, Layer) and id(target) in self.trained and target.trainable != flag:
             self.toggles = True
         target.trainable = flag
-        if isinstance(target, Model):
+        if isinstance(target, CustomModel):
+            from transpiler.evaluate.subclasses import parts
+
+            for part in parts(target):
+                self.set_trainable(part, flag)
+        elif isinstance(target, Model):
             for layer in target.layers:
                 self.set_trainable(layer, flag)
         self.built += 1
 
-    def freeze(self, layer: Layer, flag: bool) -> None:
-        """Note that the program sets the flag of a single layer here."""
+    def freeze(self, layer: Layer | Model, flag: bool) -> None:
+        """Note that the program sets the flag of a layer, or of a model in a class of its own, here."""
         self.freezes.append(Freeze(tuple(self.stack), self.steps, layer, flag))
 
     def made(self, model: Model) -> None:
@@ -372,7 +403,7 @@ def _is_mutable(value: Any) -> bool:
 def _describes_models(container: Any) -> bool:
     """Whether a container holds parts of models: what such a one holds is never left to unknown code."""
     if isinstance(container, Instance):
-        return False
+        return isinstance(container, CustomModel)
     items = container.values() if isinstance(container, dict) else container
     return is_build(container) or any(isinstance(item, Model) for item in items)
 

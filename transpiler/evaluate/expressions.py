@@ -14,7 +14,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.arrays import array_binary, array_item
+from transpiler.evaluate.arrays import array_binary, array_item, array_product
 from transpiler.evaluate.attributes import attribute
 from transpiler.evaluate.branches import perhaps
 from transpiler.evaluate.calls import call, invoke
@@ -192,7 +192,7 @@ def apply_binary(ev: Evaluator, op: str, left: Any, right: Any, node: cst.CSTNod
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensor_binary(ev, op, left, right, node)
     if isinstance(left, Array) or isinstance(right, Array):
-        return array_binary(left, right)
+        return array_product(left, right) if op == "@" else array_binary(left, right)
     if _numeric(left) and _numeric(right) and op in ("+", "-", "*", "/", "//", "%", "**"):
         if isinstance(left, Opaque) or isinstance(right, Opaque):
             return _opaque_arithmetic(op, left, right)

@@ -252,7 +252,7 @@ def bind_parameters(
         scope.names[parameters.star_kwarg.name.value] = extra
     elif extra:
         raise Refusal("KT205", f"`{function.name}` has no parameter `{next(iter(extra))}`")
-    builder = is_builder(function)
+    builder = is_builder(function) or _constructs(function)
     for name in (*positional, *keyword_only):
         if name not in given and name not in function.defaults:
             raise Refusal("KT205", f"`{function.name}` needs its argument `{name}`")
@@ -324,6 +324,11 @@ def _builds_and_returns(body: cst.CSTNode) -> bool:
         elif isinstance(node, cst.Return):
             returns = returns or node.value is not None
     return model and returns
+
+
+def _constructs(function: Function) -> bool:
+    """Whether a function is the constructor of a layer or model: its numbers stay parameters of the class."""
+    return function.name == "__init__" and function.owner is not None and bool(function.owner.keras)
 
 
 def is_builder(function: Function) -> bool:

@@ -29,6 +29,7 @@ def rate(ev: Evaluator, optimizer: OptimizerOf, name: str, node: cst.Attribute) 
     made = Action("keras.Optimizer.rate", {"hook": hook}, ev.span(node), ev.scope.qualified_name, model, node=node)
     made.compiled = ev.compiled.get(id(model))
     ev.record(made)
+    ev.facts.introspected.pop(id(node.value), None)  # the whole has a twin
     return RateOf("the learning rate is known only when the program runs", foreign=True, scalar=True)
 
 

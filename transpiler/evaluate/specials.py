@@ -16,7 +16,18 @@ from transpiler.evaluate.classes import fields_of, super_value
 from transpiler.evaluate.core import Evaluator, decided, is_known, plain
 from transpiler.evaluate.functions import callable_value
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, DefaultDict, Field, Instance, Native, Opaque, Row, Symbol, make_row
+from transpiler.evaluate.values import (
+    ClassValue,
+    DefaultDict,
+    Field,
+    Instance,
+    Native,
+    Opaque,
+    Row,
+    Subclassed,
+    Symbol,
+    make_row,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
@@ -28,6 +39,10 @@ def _isinstance(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cs
         return NotImplemented
     kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
     value = args[0].value if isinstance(args[0], Expr) else args[0]
+    if isinstance(value, Subclassed):
+        bases = ("keras.layers.Layer", "keras.Model", "keras.Sequential")
+        above = bases[: 1 + ("layer", "model", "sequential").index(value.cls.keras)]
+        return any(kind in value.cls.mro() or isinstance(kind, Symbol) and kind.name in above for kind in kinds)
     if isinstance(value, Instance):
         return any(kind in value.cls.mro() for kind in kinds) or NotImplemented
     names = {k.name.removeprefix("builtins.") for k in kinds if isinstance(k, Symbol)}

@@ -57,6 +57,7 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
+    ev.poisoned += 1
     names = bound_names(ev, node)
     for name in names:
         ev.scope.set(name, FAILED)

@@ -44,7 +44,7 @@ def guarded(ev: Evaluator, run: Any) -> None:
 
 def interpret_uncalled(ev: Evaluator) -> None:
     """Classes nobody makes an object of, then functions: those first that no other one mentions."""
-    for cls in [cls for cls in ev.classes if cls.node in ev.positions]:
+    for cls in [cls for cls in ev.classes if cls.node in ev.positions and not cls.keras]:
         init = cls.lookup("__init__")
         if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
             guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
@@ -59,8 +59,10 @@ def interpret_uncalled(ev: Evaluator) -> None:
 
 
 def _is_outer(function: Function) -> bool:
-    """Whether a function stands at the top of the file or of a class: another one's inner functions are its own."""
-    return function.closure.parent is None or function.owner is not None
+    """Whether a function stands at the top of the file or of a plain class: inner ones belong to what is around."""
+    if function.owner is not None:
+        return not function.owner.keras  # Keras calls what its layers and models have
+    return function.closure.parent is None
 
 
 def _owners(ev: Evaluator) -> dict[int, Instance]:

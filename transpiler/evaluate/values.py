@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from transpiler.graph.keras import ApiObject, CustomModel, Origin
 from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
@@ -56,11 +57,27 @@ class Created(Opaque):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
+class InitialValue(Opaque):
+    """What calling an initialiser gave: ``initializer(shape)``."""
+
+    def __init__(self, initializer: ApiObject, shape: Any) -> None:
+        super().__init__("the value of an initialiser is known only when the program runs")
+        self.initializer = initializer
+        self.shape = shape
+
+
 @dataclass(eq=False)
 class HistoryLogs(Opaque):
     """``history.history``: what ``fit`` reported, by name."""
 
     action: Action | None = None
+
+
+@dataclass(eq=False)
+class Twin:
+    """An object of the API that the output has a class of its own for, by the name of its class."""
+
+    symbol: str
 
 
 @dataclass(eq=False)
@@ -137,6 +154,7 @@ class ClassValue:
     dataclass: bool = False
     record: bool = False  # a named tuple
     enum: bool = False
+    keras: str = ""  # what of Keras it stands below: "layer", "model" or "sequential"
 
     def __repr__(self) -> str:
         return f"<class {self.name}>"
@@ -173,6 +191,42 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"<an object of {self.cls.name}>"
+
+
+class Subclassed(Instance, CustomModel):
+    """An object of one of the program's classes that is a Keras layer or model."""
+
+    def __init__(self, cls: ClassValue, name: str, origin: Origin) -> None:
+        CustomModel.__init__(self, "custom", None, None, name, False, origin)
+        Instance.__init__(self, cls)
+        self.class_name = cls.name
+        self.is_layer = cls.keras == "layer"
+        self.calls: list[tuple[Any, Any]] = []  # how it has been called, and what that gave
+        self.ready = False  # whether Keras' own constructor has run
+        self.built = False
+        self.running = False  # whether its `call` is being interpreted
+        self.failed = False  # whether a part of it was refused
+        self.sizes: dict[str, Leaf] = {}  # sizes of its inputs that are parameters of its class
+        self.masks = False  # `supports_masking`
+
+
+class TrainingFlag(int):
+    """The ``training`` argument of a ``call`` that is being traced for one mode; it notes when it is asked."""
+
+    asked = False
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        return int(self) != 0
+
+    def __eq__(self, other: object) -> bool:
+        self.asked = True
+        return int(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
 
 
 @dataclass(eq=False)

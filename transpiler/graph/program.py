@@ -54,6 +54,25 @@ class History:
 
 
 @dataclass(eq=False)
+class Source:
+    """Data that comes in batches: a ``pipeline`` of samples, a ``sequence`` of batches, a ``generator``.
+
+    ``element`` is what one step of it gives, as far as it is known: arrays, and tuples and dicts of them.
+    """
+
+    kind: str
+    element: Any = None
+    batched: bool = True
+    ends: bool = False  # a sequence that is told when an epoch ends
+
+    def parts(self) -> tuple[Any, Any, bool]:
+        """Inputs and targets of a batch, and whether there are weights besides."""
+        if isinstance(self.element, (tuple, list)) and len(self.element) in (2, 3):
+            return self.element[0], self.element[1], len(self.element) == 3
+        return Unknown("what a batch holds is not known"), Unknown("what a batch holds is not known"), False
+
+
+@dataclass(eq=False)
 class Callback:
     """An object that ``fit`` calls in the course of training: of Keras, or (no ``symbol``) of a class of the program's.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from transpiler.evaluate.core import Evaluator
 from transpiler.evaluate.values import ClassValue, Function
-from transpiler.graph.keras import Model
+from transpiler.graph.keras import CustomModel, Model
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import FIRST
 from transpiler.result import ELSEWHERE, Building, BuiltModel
@@ -18,12 +18,12 @@ from transpiler.rules.lowering import walk_values
 
 def building_of(ev: Evaluator, translation: Translation, entries: tuple[str, ...]) -> Building:
     """Slice the program and describe its models, those that could not be translated too."""
-    order = {key: index for index, key in enumerate(translation.models)}
+    order = {id(model): index for index, model in enumerate(translation.summarised())}
     sites = _sites(ev)
     models = []
     for model in ev.program.models:
         place = _place(ev, model, sites)
-        if place is not None:
+        if place is not None and not (isinstance(model, CustomModel) and model.is_layer):
             found, line = translation.models.get(id(model)), _line(ev, model)
             models.append(_describe(model, found, order.get(id(model)), place, line))
     extra = {name for model in models for text in model.arguments.values() for name in _names(text)}

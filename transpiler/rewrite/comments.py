@@ -85,6 +85,8 @@ class Comments:
     def _goes(self, node: Any) -> bool:
         if isinstance(node, cst.FunctionDef):
             return self._dispositions.function(node) != KEEP
+        if isinstance(node, cst.ClassDef):
+            return id(node) in self.ev.facts.custom_classes
         if not isinstance(node, (cst.SimpleStatementLine, *_BLOCKS[:-2])):
             return False
         return self._dispositions.statement(node) == DROP and not self._creates(node)
@@ -160,7 +162,9 @@ class Comments:
             n.remark.line: n.remark.text for n in self.notes if n.free and n.inside and n.remark.line not in taken
         }
         found: set[int] = set()
-        for value, tensor in zip(model.inputs, model.source.input_tensors(), strict=True):
+        tensors = model.source.input_tensors()
+        for value, at in zip(model.inputs, model.taken, strict=True):
+            tensor = tensors[at]
             line = tensor.origin.span.end_line if tensor.origin is not None and not tensor.origin.span.file else 0
             value.comment = behind.get(line, "")
             found |= {line} & behind.keys()

@@ -101,6 +101,8 @@ class ExpressionRewriter(cst.CSTTransformer):
 
     def _action(self, original: cst.CSTNode, updated: cst.CSTNode, actions: list[Action]) -> cst.BaseExpression:
         texts, receiver = self._texts(original, updated, actions[0])
+        if (creations := self.facts.creations.get(id(original))) and (made := self.construct(original, creations)):
+            receiver = made  # a model is made here, and something done to it
         rendered = [self.render(action, texts, receiver) for action in _distinct(actions)]
         first = rendered[0]
         if any((r.text, r.statements) != (first.text, first.statements) for r in rendered[1:]):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.classnames import class_name_for, free_name
+from transpiler.emit.code import literal
 from transpiler.emit.describe import model_summary
 from transpiler.emit.model import EmitOptions, RenderedModel, render_init_weights, render_model
+from transpiler.emit.parameters import given_arguments, number_of
 from transpiler.emit.training import TrainingEmitter
 from transpiler.evaluate import blame, concerns_home
 from transpiler.evaluate.core import Creation, Evaluator, FailedDependencyError
-from transpiler.evaluate.values import ClassValue
-from transpiler.graph.keras import Layer, Model, walk_tensors
+from transpiler.evaluate.values import ClassValue, Subclassed
+from transpiler.graph.keras import CustomModel, Layer, Model, walk_tensors
 from transpiler.graph.symbolic import Expr, Leaf, UnknownValueError
 from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
@@ -43,6 +46,8 @@ class TranslatedModel:
 
     def construct(self, outside: bool) -> str:
         """The constructor call; ``outside`` where the source called the builder function."""
+        if isinstance(self.model, CustomModel):
+            return self._construct_custom(outside)
         leaves = {leaf.name: leaf for leaf in _leaves(self.torch)}
         given = []
         for parameter in self.rendered.params:
@@ -52,28 +57,54 @@ class TranslatedModel:
                 given.append(f"{parameter.name}={source}")
         return f"{self.class_name}({', '.join(given)})"
 
+    def _construct_custom(self, outside: bool) -> str:
+        """The constructor call of a class of the program's own, with the arguments that the source gave."""
+
+        def text(leaf: Leaf) -> str:
+            return (leaf.source if outside else leaf.inside) or leaf.name
+
+        given = given_arguments(self.torch).items()
+        return f"{self.class_name}({', '.join(f'{name}={literal(number_of(value), text)}' for name, value in given)})"
+
+    def leaves(self) -> list[Leaf]:
+        """The numbers behind the arguments of the constructor call."""
+        return _given_leaves(self.torch) if isinstance(self.model, CustomModel) else _leaves(self.torch)
+
+    def parts(self) -> tuple[int, ...]:
+        """The identities of the objects of the program's own classes that its class makes."""
+        sources = (module.subgraph.source for module in self.torch.modules() if module.subgraph is not None)
+        return tuple(id(source) for source in sources if isinstance(source, CustomModel))
+
     def loose(self) -> tuple[str, ...]:
         """The values of parameters that only the file which builds the model knows."""
         names = {parameter.name for parameter in self.rendered.params}
-        found = (leaf for leaf in _leaves(self.torch) if leaf.name in names and leaf.scope == "local")
+        custom = isinstance(self.model, CustomModel)
+        found = (leaf for leaf in self.leaves() if (custom or leaf.name in names) and leaf.scope == "local")
         return tuple(leaf.source or leaf.name for leaf in found if not leaf.parameter and not leaf.here)
 
 
 def _leaves(torch_model: TorchModel) -> list[Leaf]:
     """The leaves of all numbers in the modules' arguments."""
     found: list[Leaf] = []
-
-    def collect(value: Any) -> None:
-        if isinstance(value, Expr):
-            found.extend(value.leaves())
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                collect(item)
-
     for module in torch_model.modules():
-        collect(list(module.args))
-        collect(list(module.kwargs.values()))
+        if module.subgraph is not None and isinstance(module.subgraph.source, CustomModel):
+            found += _given_leaves(module.subgraph)
+        found += _leaves_in(list(module.args))
+        found += _leaves_in(list(module.kwargs.values()))
     return found
+
+
+def _given_leaves(torch_model: TorchModel) -> list[Leaf]:
+    """The leaves of the arguments that the constructor of a program's own class is given."""
+    return _leaves_in([number_of(value) for value in given_arguments(torch_model).values()])
+
+
+def _leaves_in(value: Any) -> list[Leaf]:
+    if isinstance(value, Expr):
+        return list(value.leaves())
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in _leaves_in(item)]
+    return []
 
 
 @dataclass(eq=False)
@@ -94,10 +125,12 @@ class Translation:
             key: ModelCode(
                 found.class_name,
                 found.rendered.code,
-                _leaves(found.torch),
+                found.leaves(),
                 found.construct,
                 bool(found.line),
                 found.loose(),
+                isinstance(found.model, Subclassed) and found.model.cls.node not in self.comments.ev.positions,
+                found.parts(),
             )
             for key, found in self.models.items()
         }
@@ -126,7 +159,12 @@ class Translation:
 
     def summaries(self) -> tuple[ModelSummary, ...]:
         """The public description of every model."""
-        return tuple(_summary(found, self) for found in self.models.values())
+        return tuple(_summary(self.models[id(model)], self) for model in self.summarised())
+
+    def summarised(self) -> list[Model]:
+        """The models that the public description has: not the program's own layers, which are parts of models."""
+        models = [found.model for found in self.models.values()]
+        return [model for model in models if not (isinstance(model, CustomModel) and model.is_layer)] or models
 
 
 def translate_models(
@@ -152,6 +190,9 @@ def translate_models(
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
     )
+    if any(isinstance(model, CustomModel) for model in wanted):
+        trial = Translation(emitter, Comments(ev), filename, neighbours, provided)
+        _settle_sizes(ev, wanted, lower_options, memo, trial)
     for model in wanted:
         if id(model) in ev.failed_models or model.inputs is None:
             continue
@@ -159,6 +200,8 @@ def translate_models(
             lower(model, lower_options, memo)
             _settle_owned(ev, model, memo[id(model)])
             _render(ev, model, memo, translation)
+            if isinstance(model, CustomModel):
+                _check_bodies(model, lower_options, memo, translation)
         except Refusal as error:
             _report(ev, model, error)
         except UnknownValueError as error:
@@ -166,6 +209,22 @@ def translate_models(
         except FailedDependencyError:
             ev.failed_models.add(id(model))
     return translation
+
+
+def _settle_sizes(
+    ev: Evaluator, models: list[Model], options: LowerOptions, memo: dict[int, TorchModel], trial: Translation
+) -> None:
+    """Render once for nothing: numbers that are found to stand where only their values can are no parameters then.
+
+    Classes hand parameters on to each other, so this must be known of all before the first is printed.
+    """
+    for model in models:
+        if id(model) in ev.failed_models or model.inputs is None:
+            continue
+        with suppress(Refusal, UnknownValueError, FailedDependencyError):  # told when it is rendered in earnest
+            lower(model, options, memo)
+            _settle_owned(ev, model, memo[id(model)])
+            _render(ev, model, memo, trial)
 
 
 def _settle_owned(ev: Evaluator, model: Model, torch_model: TorchModel) -> None:
@@ -213,38 +272,52 @@ def _render(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], transla
     torch_model = memo[id(model)]
     taken = {found.class_name for found in translation.models.values()}
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
-    wanted = class_name_for(model, _file_of(ev, model, translation.filename))
+    wanted = _wanted_name(ev, model, translation.filename)
     instances = _instances(ev, model, memo)
     instances |= _shared_modules(model, torch_model, translation) | _adapted(model, instances, memo)
     emit = EmitOptions(instances=instances)
     notes = translation.comments
-    summary = _builder_summary(ev, model)
+    summary = model.docstring if isinstance(model, CustomModel) else _builder_summary(ev, model)
 
     def render(name: str) -> RenderedModel:
         return render_model(torch_model, name, docstring=summary, submodels=submodels, options=emit)
 
     given = notes.attach(torch_model)
     rendered = render(wanted)
-    for found in translation.models.values():
-        if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
-            translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
-            return
+    if _shares(model, torch_model, wanted, rendered, translation):
+        return
     if (known := _provided(ev, model, torch_model, rendered, translation)) is not None:
         translation.models[id(model)] = known
         return
-    name = free_name(wanted, taken, ev.program.names)
     if given & notes.done:
         given = notes.attach(torch_model, taken=notes.done)
-        rendered = render(name)
-    elif name != wanted:
+        rendered = render(wanted)
+        if _shares(model, torch_model, wanted, rendered, translation):
+            return
+    own = {wanted} if isinstance(model, CustomModel) else set()
+    name = free_name(wanted, taken, ev.program.names - own)
+    if name != wanted:
         rendered = render(name)
     notes.done |= given
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
 
 
-def _file_of(ev: Evaluator, model: Model, filename: str) -> str:
-    """The file that a model is named after: the one whose code makes it."""
-    return model.origin.span.file or filename
+def _shares(
+    model: Model, torch_model: TorchModel, wanted: str, rendered: RenderedModel, translation: Translation
+) -> bool:
+    """Whether an earlier model's class is the same: then it is shared."""
+    for found in translation.models.values():
+        if not found.line and id(model) not in translation.provided and _same_class(found, wanted, rendered):
+            translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
+            return True
+    return False
+
+
+def _wanted_name(ev: Evaluator, model: Model, filename: str) -> str:
+    """What a class should be called: the program's own name, or one after the file whose code makes the model."""
+    if isinstance(model, CustomModel):
+        return model.class_name
+    return class_name_for(model, model.origin.span.file or filename)
 
 
 def _provided(
@@ -275,13 +348,29 @@ def _builder_summary(ev: Evaluator, model: Model) -> str:
     return ""
 
 
+def _check_bodies(
+    model: CustomModel, options: LowerOptions, memo: dict[int, TorchModel], translation: Translation
+) -> None:
+    """All calls of one object must need the same code."""
+    name = translation.models[id(model)].class_name
+    submodels = {id(each.torch): each.class_name for each in translation.models.values()}
+
+    def code(body: Model) -> str:
+        graph = replace(lower(body, options, memo), source=model)
+        return render_model(graph, name, docstring=model.docstring, submodels=submodels).code
+
+    if len(model.bodies) > 1 and len({code(body) for body in model.bodies}) > 1:
+        del translation.models[id(model)]
+        raise Refusal("KT105", f"`{model.class_name}` is called in ways that need different code")
+
+
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:
     """Nested models that the output builds by statements of their own: they are handed in, so that both share them."""
     dispositions = Dispositions(ev.facts)
     found: dict[int, str] = {}
     for node in model.nodes:
         nested = node.target
-        if not isinstance(nested, Model) or nested.reference is None:
+        if not isinstance(nested, Model) or nested.reference is None or _is_own_part(ev, model, nested):
             continue
         if not _vanishes_with(dispositions, ev.creations_of(nested), ev.creations_of(model)):
             found[id(memo[id(nested)])] = nested.reference
@@ -303,20 +392,31 @@ def _adapted_in(torch_model: TorchModel) -> dict[int, str]:
     return {id(m): m.layer.config["adapted"] for m in modules if m.layer and "adapted" in m.layer.config}
 
 
+def _is_own_part(ev: Evaluator, model: Model, nested: Model) -> bool:
+    """Whether the nested model is made by the class of the one around it, or as part of the same expression."""
+    if isinstance(nested, CustomModel) and nested.is_layer and not isinstance(model, CustomModel):
+        return not any(action.model is nested for action in ev.program.actions)
+    if not isinstance(model, CustomModel):
+        return False
+    homes = {id(creation.inside) for creation in ev.creations_of(nested)}
+    return bool(homes & model.methods)
+
+
 def _shared_modules(model: Model, torch_model: TorchModel, translation: Translation) -> dict[int, str]:
     """Modules of layers that an earlier model holds already: they are handed in, so that both share the weights."""
     found: dict[int, str] = {}
     for module in torch_model.modules():
-        if module.layer is None or not module.weights or "adapted" in module.layer.config:
+        own = module.weights if module.layer is not None else _is_weighted_layer(module)
+        if not own or module.layer is not None and "adapted" in module.layer.config:
             continue
         for other in translation.models.values():
             owned = _module_of(other, module)
             if owned is None:
                 continue
-            if other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
-                raise Refusal(
-                    "KT105", f"sharing the layer `{module.layer.name}` between these models is not translated"
-                )
+            custom = isinstance(model, CustomModel) or isinstance(other.model, CustomModel)
+            name = module.layer.name if module.layer is not None else owned.subgraph.source.name  # type: ignore[union-attr]
+            if custom or other.model.reference is None or owned.cls != module.cls or owned.weights != module.weights:
+                raise Refusal("KT105", f"sharing the layer `{name}` between these models is not translated")
             found[id(module)] = other.model.reference + access(other.rendered.paths[id(owned)])
             break
     return found
@@ -325,9 +425,21 @@ def _shared_modules(model: Model, torch_model: TorchModel, translation: Translat
 def _module_of(owner: TranslatedModel, module: Module) -> Module | None:
     """The module of ``owner`` for the same layer."""
     for own in owner.torch.modules():
-        if own.layer is module.layer and own.suffix == module.suffix:
+        if module.layer is None and own.subgraph is module.subgraph:
+            return own
+        if module.layer is not None and own.layer is module.layer and own.suffix == module.suffix:
             return own
     return None
+
+
+def _is_weighted_layer(module: Module) -> bool:
+    """Whether a module is a layer of the program's own with weights in it."""
+    inner = module.subgraph
+    return inner is not None and isinstance(inner.source, CustomModel) and inner.source.is_layer and _has_weights(inner)
+
+
+def _has_weights(model: TorchModel) -> bool:
+    return any(m.weights or m.subgraph is not None and _has_weights(m.subgraph) for m in model.modules())
 
 
 def access(path: str) -> str:

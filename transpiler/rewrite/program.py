@@ -17,7 +17,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, is_build
 from transpiler.evaluate.values import Function, Symbol
-from transpiler.graph.keras import Model
+from transpiler.graph.keras import CustomModel, Model
 from transpiler.graph.program import Action
 from transpiler.graph.symbolic import Leaf
 from transpiler.rewrite.comments import Comments
@@ -54,6 +54,8 @@ class ModelCode:
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
     provided: bool = False  # another translated file has the class
     loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
+    foreign: bool = False  # it is in the place of a class of another file
+    parts: tuple[int, ...] = ()  # the objects of the program's own classes in it, by identity
 
 
 @dataclass(eq=False)
@@ -188,6 +190,8 @@ class Rewriter:
             return self._line(node)
         if isinstance(node, cst.FunctionDef):
             return self._function(node)
+        if isinstance(node, cst.ClassDef) and id(node) in self.ev.facts.custom_classes:
+            return self._custom_class(node)
         if isinstance(node, cst.ClassDef):
             return [self._class(node)]
         if isinstance(node, cst.If):
@@ -272,10 +276,17 @@ class Rewriter:
             return None
         if isinstance(node, cst.Assign) and self._waits(node, self.ev.facts.creations[id(value)]):
             return None
+        if all(self._is_part(creation.model) for creation in self.ev.facts.creations[id(value)]):
+            return None
         text = self._construct(value, self.ev.facts.creations[id(value)])
         if text is None:
             return node if isinstance(node, (cst.Assign, cst.Return)) else None
         return node.with_changes(value=cst.parse_expression(text))
+
+    def _is_part(self, model: Model) -> bool:
+        """Whether a layer of the program's own is only part of models: then these make it."""
+        used = any(action.model is model for action in self.ev.program.actions)
+        return isinstance(model, CustomModel) and model.is_layer and not used
 
     def _construct(self, node: cst.CSTNode, creations: list[Creation]) -> str | None:
         """The constructor call for a creation; None where the builder that is called here stays a function."""
@@ -357,9 +368,15 @@ class Rewriter:
         return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
-        if model.class_name not in self.written and not model.provided:
-            self.written.add(model.class_name)
-            self.classes.append(model.code)
+        if model.class_name in self.written or model.provided:
+            return
+        self.written.add(model.class_name)
+        for part in model.parts:  # those of this file stand where it has them
+            if part in self.models and self.models[part].foreign:
+                self._write_class(self.models[part])
+        if model.foreign:
+            self.dropped_names.pop(model.class_name, None)
+        self.classes.append(model.code)
 
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
@@ -384,6 +401,42 @@ class Rewriter:
         self._note_dropped(node, "it only built parts of a model")
         self._builder_classes(node)
         return []
+
+    def _custom_class(self, node: cst.ClassDef) -> list[Statement]:
+        """The classes that come in the place of a layer's or model's: one for each structure that its objects have."""
+        objects = self.ev.facts.customs.get(id(node), [])
+        codes = [self.models[id(made)] for made in objects if id(made) in self.models]
+        if not codes and not self._has_heirs(node):
+            self._check_told(node, objects)
+            found = self.ev.facts.failed.get(id(node))
+            return [] if found is None else [self._raise(node, found.code, found.message)]
+        self.failed_names.add(node.name.value)
+        methods = {id(function) for function in _functions(node)}
+        for model in self.ev.program.models:  # models that its methods make come first
+            inside = any(id(creation.inside) in methods for creation in self.ev.creations_of(model))
+            if inside and id(model) in self.models and not isinstance(model, CustomModel):
+                self._write_class(self.models[id(model)])
+        for code in codes:
+            self._write_class(code)
+        return []
+
+    def _has_heirs(self, node: cst.ClassDef) -> bool:
+        """Whether other classes of the program's stand below this one."""
+        return any(cls.node is not node and node in [above.node for above in cls.mro()] for cls in self.ev.classes)
+
+    def _check_told(self, node: cst.ClassDef, objects: list[Any]) -> None:
+        """A class that leaves nothing in the output must have been told of."""
+        self.failed_names.add(node.name.value)
+        inner = {method for cls in self.ev.classes if cls.keras for method in map(id, _functions(cls.node))}
+        if any(made.failed or id(made) in self.ev.failed_models or made.home in inner for made in objects):
+            return
+        name = node.name.value
+        if objects:
+            hint = "call `build(input_shape)` of the model, or make it in this file and call it on data of known shape"
+            raise Refusal("KT201", f"the input shape of `{name}` is never given", hint)
+        if name not in self.ev.facts.refused_classes:
+            raise Refusal("KT201", f"`{name}` is never used here, so the sizes of its weights are not known",
+                          "use it in a model in this file")  # fmt: skip
 
     def _concerns_keras(self, node: cst.FunctionDef) -> bool:
         """Whether anything in a function could have to be rewritten."""
@@ -541,9 +594,10 @@ class Rewriter:
             self._known_here(code)
             text = code.construct(True)
             self._reachable(text)
-            if code.class_name not in self.written:
-                self.written.add(code.class_name)
-                self.imported.append(Verbatim(f"{code.code.strip()}\n"))
+            waiting, self.classes = self.classes, []
+            self._write_class(code)
+            self.imported += [Verbatim(f"{written.strip()}\n") for written in self.classes]
+            self.classes = waiting
             self.imported.append(cst.parse_statement(f"{name} = {self._on_device(text)}\n"))
 
     def _on_device(self, text: str) -> str:
@@ -640,6 +694,10 @@ class Rewriter:
         finder = _Symbols(self.ev, name)
         original.visit(finder)
         return finder.found
+
+
+def _functions(node: cst.ClassDef) -> list[cst.FunctionDef]:
+    return [line for line in node.body.body if isinstance(line, cst.FunctionDef)]
 
 
 class _Symbols(cst.CSTVisitor):

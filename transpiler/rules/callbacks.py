@@ -40,9 +40,8 @@ CALLBACKS: dict[str, tuple[Param, ...]] = {
 HOOKS = tuple(f"on_{point}" for point in ("train_begin", "epoch_begin", "train_batch_begin",
                                           "train_batch_end", "epoch_end", "train_end"))  # fmt: skip
 ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
-OTHER_HOOKS = frozenset(
-    f"on_{kind}_{point}" for kind in ("test", "predict") for point in ("begin", "end", "batch_begin", "batch_end")
-) | {"set_model", "set_params"}  # fmt: skip
+TEST_HOOKS = frozenset(f"on_test_{point}" for point in ("begin", "end", "batch_begin", "batch_end"))
+OTHER_HOOKS = frozenset(["set_model", "set_params"])
 READABLE = frozenset(["stopped_epoch", "best", "best_epoch", "wait", "history", "epoch", "patience", "monitor"])
 
 _ACTS: dict[str, tuple[str, ...]] = {

@@ -227,16 +227,15 @@ class Reshape(LayerRule):
             flattened: Value = cx.op("torch.flatten({0}, 1)", x, spec, KERAS, module_form="nn.Flatten()")
             return flattened
         text = _sizes_text(shape)
-        batch = "-1" if _countable(text) else "{0}.shape[0]"
         form = _unflatten(x, text)
-        value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, KERAS, module_form=form)
+        value: Value = cx.op(f"{{0}}.reshape({_batch(text)}, {text})", x, spec, KERAS, module_form=form)
         return value
 
 
 def _as_image(cx: Lowering, x: Value, spec: TensorSpec) -> Value:
     """Features that lie channels first, or one pixel, as (N, C, *spatial)."""
     text = _sizes_text((spec.shape[-1], *spec.shape[1:-1]))
-    value: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
+    value: Value = cx.op(f"{{0}}.reshape({_batch(text)}, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
     return value
 
 
@@ -244,8 +243,9 @@ def _unflatten(x: Value, text: str) -> str | None:
     return f"nn.Unflatten(1, ({text}{',' if ', ' not in text else ''}))" if x.spec.rank == 2 else None
 
 
-def _countable(text: str) -> bool:
-    return "-1" not in text.split(", ")
+def _batch(text: str) -> str:
+    """The first size of a reshape whose other sizes are ``text``: only one may be left open."""
+    return "{0}.shape[0]" if "-1" in text.split(", ") else "-1"
 
 
 def _is(dim: Dim, size: int) -> bool:

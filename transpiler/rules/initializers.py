@@ -189,4 +189,4 @@ def _checked(word: str, allowed: tuple[str, ...]) -> str:
 
 def _fan(value: Any) -> str:
     """A fan as text in ``__init__``, where the parameters of the class are known by their names."""
-    return value.code() if isinstance(value, Expr) and not value.known else literal(value)
+    return value.code() if isinstance(value, Expr) and any(True for _ in value.leaves()) else literal(value)

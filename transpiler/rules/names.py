@@ -71,6 +71,18 @@ _RENAMED = {
 }  # fmt: skip
 
 
+_TF_INITIALIZERS = {
+    f"tensorflow.{prefix}{name}": cls
+    for name, cls in {
+        "zeros_initializer": "Zeros", "ones_initializer": "Ones", "random_normal_initializer": "RandomNormal",
+        "random_uniform_initializer": "RandomUniform", "constant_initializer": "Constant",
+        "truncated_normal_initializer": "TruncatedNormal", "orthogonal_initializer": "Orthogonal",
+        "glorot_uniform_initializer": "GlorotUniform", "glorot_normal_initializer": "GlorotNormal",
+    }.items()
+    for prefix in ("", "compat.v1.")
+}  # fmt: skip
+
+
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The canonical name of a dotted import path; names outside Keras and TensorFlow come back unchanged."""
@@ -80,6 +92,8 @@ def canonical(name: str) -> str:
         if name == root or name.startswith(root + "."):
             name = "keras" + name[len(root) :]
             break
+    if (start := _TF_INITIALIZERS.get(name)) is not None:
+        return f"keras.initializers.{start}"
     if not (name == "keras" or name.startswith("keras.")):
         return name
     module, _, leaf = name.rpartition(".")
@@ -117,3 +131,10 @@ MERGE_MODES = {
 def is_keras(name: str) -> bool:
     """Whether a canonical name belongs to Keras or TensorFlow (so that the output cannot keep it)."""
     return name in ("keras", "tensorflow") or name.startswith(("keras.", "tensorflow."))
+
+
+def snake_case(name: str) -> str:
+    """``Conv2DTranspose`` → ``conv2d_transpose``, as Keras numbers its layers."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -178,6 +178,15 @@ def _spelling(name: str) -> _Spelling | None:
     return None
 
 
+def op_name(name: str) -> str:
+    """The op that a spelling stands for, without its module; "" if it is none."""
+    if name.startswith("keras.ops."):
+        leaf = name.rpartition(".")[2]
+        return _KERAS.get(leaf, leaf)
+    spelling = _spelling(name)
+    return "" if spelling is None else spelling.op.rpartition(".")[2]
+
+
 def op_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpCall | None:
     """A call of any spelling as a call of the op: its canonical name, arguments and keywords; None if unknown."""
     if name.startswith(("keras.ops.", "keras.random.")):

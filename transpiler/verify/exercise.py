@@ -13,6 +13,7 @@ Array = NDArray[Any]
 
 BATCH = 3
 GAINS = (1.0, 1.5, 2.5, 4.0, 0.5)
+SCALES = (1.0, 100.0)  # the second for models that take pixels
 ENOUGH_SPREAD = 0.05
 NO_SPREAD = 1e-3
 FREE_SIZES = (32, 64, 96, 7)  # tried in turn for the open dimensions of images; sequences take the last
@@ -53,18 +54,21 @@ class Exercise:
         raise NotComparableError(f"Keras refuses random input: {one_line(problem)}")
 
     def _telling(self, inputs: list[Array]) -> tuple[list[Array], list[Array]]:
-        best: tuple[float, float] = (-1.0, GAINS[0])
-        for gain in GAINS:
-            outputs = self._with_gain(inputs, gain)
-            spread = _spread(outputs)
-            if spread > ENOUGH_SPREAD:
-                return inputs, outputs
-            best = max(best, (spread, gain))
+        best: tuple[float, float, float] = (-1.0, GAINS[0], SCALES[0])
+        for scale in SCALES:
+            scaled = _scaled(inputs, scale)
+            for gain in GAINS:
+                outputs = self._with_gain(scaled, gain)
+                spread = _spread(outputs)
+                if spread > ENOUGH_SPREAD:
+                    return scaled, outputs
+                best = max(best, (spread, gain, scale))
         if best[0] < 0:
             raise NotComparableError("its outputs are not finite, whatever the weights")
         if best[0] < NO_SPREAD:
             raise NotComparableError("its outputs hardly depend on its inputs: they would hide a difference")
-        return inputs, self._with_gain(inputs, best[1])
+        scaled = _scaled(inputs, best[2])
+        return scaled, self._with_gain(scaled, best[1])
 
     def _with_gain(self, inputs: list[Array], gain: float) -> list[Array]:
         rng = np.random.RandomState(0)
@@ -162,6 +166,10 @@ def _in_order(structure: Any) -> Iterator[Any]:
         yield structure
 
 
+def _scaled(inputs: list[Array], scale: float) -> list[Array]:
+    return [(array * scale).astype(array.dtype) if array.dtype.kind == "f" else array for array in inputs]
+
+
 def _spread(outputs: list[Array]) -> float:
     """How much the outputs depend on the inputs, relative to their size; negative where they are not finite."""
     worst = math.inf
@@ -187,4 +195,6 @@ def _redraw(variable: Any, gain: float, rng: np.random.RandomState) -> Array:
         return rng.uniform(-0.5, 0.5, size=shape)
     if name in ("bias", "beta", "moving_mean") or len(shape) < 2:
         return rng.normal(0.0, 0.1, size=shape)
-    return rng.normal(0.0, gain / math.sqrt(math.prod(shape[:-1])), size=shape)
+    depthwise = len(shape) > 2 and shape[-1] == 1  # or one filter, for which larger weights do no harm
+    fan = math.prod(shape[:-2] if depthwise else shape[:-1])
+    return rng.normal(0.0, gain / math.sqrt(fan), size=shape)

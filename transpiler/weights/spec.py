@@ -52,6 +52,7 @@ class LayerEntry:
     inner: tuple[tuple[str, LayerEntry], ...] = ()
     trainable: bool = True
     repeated: bool = False
+    custom: bool = False  # of a class of the program's own: `inner` are its parts by the way to each
 
     @property
     def weighted(self) -> bool:
@@ -95,6 +96,7 @@ class ModelWeights:
     entries: tuple[StateEntry, ...]
     counters: tuple[str, ...] = ()
     problem: str | None = None
+    whole: bool = False  # the one entry of `layers` is the model itself
 
 
 def walk(layers: tuple[LayerEntry, ...], place: Place = ()) -> Iterator[tuple[Place, LayerEntry]]:

@@ -16,6 +16,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, is_build
+from transpiler.evaluate.functions import is_transparent
 from transpiler.evaluate.values import Function, Symbol
 from transpiler.graph.keras import CustomModel, Model
 from transpiler.graph.program import Action
@@ -381,7 +382,7 @@ class Rewriter:
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
         bases = [rewriter.rewrite(base) for base in node.bases]
-        return node.with_changes(bases=bases, body=self._block(node.body))
+        return node.with_changes(bases=bases, decorators=self._decorators(node), body=self._block(node.body))
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:
@@ -395,12 +396,36 @@ class Rewriter:
             return [node]
         if kind == KEEP:
             outer, self.function = self.function, node
-            result = node.with_changes(body=self._block(node.body))
+            result = self._head_of_function(node).with_changes(body=self._block(node.body))
             self.function = outer
             return [result]
         self._note_dropped(node, "it only built parts of a model")
         self._builder_classes(node)
         return []
+
+    def _head_of_function(self, node: cst.FunctionDef) -> cst.FunctionDef:
+        """A kept function without what its head says in terms of Keras: decorators without effect, annotations."""
+        kept = self._decorators(node)
+        defaults = [part.default for part in walk(node.params) if isinstance(part, cst.Param)]
+        for default in defaults:
+            for name in sorted(names_of(default).read) if default is not None else ():
+                self._check_name(name, node)
+        head = node.with_changes(decorators=kept)
+        if not any(self._is_keras_name(n) for n in names_of(node.params).read | names_of_annotation(node.returns)):
+            return head
+        returns = None if names_of_annotation(node.returns) & self._keras_names() else node.returns
+        return head.with_changes(params=node.params.visit(_Annotations(self._keras_names())), returns=returns)
+
+    def _decorators(self, node: cst.FunctionDef | cst.ClassDef) -> list[cst.Decorator]:
+        """The decorators that stay: all but those of Keras' without effect; others of its are refused."""
+        kept = [each for each in node.decorators if not is_transparent(self.ev, each)]
+        for each in kept:
+            for name in sorted(names_of(each).read):
+                self._check_name(name, node)
+        return kept
+
+    def _keras_names(self) -> set[str]:
+        return {name for name in self.ev.scope.names if self._is_keras_name(name)}
 
     def _custom_class(self, node: cst.ClassDef) -> list[Statement]:
         """The classes that come in the place of a layer's or model's: one for each structure that its objects have."""
@@ -698,6 +723,21 @@ class Rewriter:
 
 def _functions(node: cst.ClassDef) -> list[cst.FunctionDef]:
     return [line for line in node.body.body if isinstance(line, cst.FunctionDef)]
+
+
+def names_of_annotation(annotation: cst.Annotation | None) -> set[str]:
+    return set() if annotation is None else names_of(annotation).read
+
+
+class _Annotations(cst.CSTTransformer):
+    """Leaves out annotations that name something of Keras."""
+
+    def __init__(self, keras: set[str]) -> None:
+        self.keras = keras
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
+        told = names_of_annotation(original_node.annotation) & self.keras
+        return updated_node.with_changes(annotation=None) if told else updated_node
 
 
 class _Symbols(cst.CSTVisitor):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transpiler.evaluate.core import Evaluator
 
 MAX_LOADED = 150  # modules interpreted for one translation
+MAX_NESTED = 40  # modules that are interpreted while another one waits
 
 
 @dataclass(eq=False)
@@ -254,6 +255,8 @@ class Modules:
 
     def interpret(self, ev: Evaluator, module: ProjectModule, source: ModuleSource) -> None:
         """Interpret the statements of a module in its own scope."""
+        if self.loading >= MAX_NESTED:
+            raise Refusal("KT202", f"the modules import each other more than {MAX_NESTED} deep")
         scan = scan_module(source.module)
         ev.scan.reads |= scan.reads
         ev.scan.methods |= scan.methods

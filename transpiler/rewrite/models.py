@@ -331,7 +331,9 @@ def _provided(
     line = class_line(ev, twin, given.class_name, given.class_name, folders)
     others = [found for found in translation.models.values() if found.class_name == given.class_name]
     name = given.class_name
-    if any(found.line != line for found in others) or name in ev.program.names and not others:
+    imported = isinstance(model, Subclassed) and ev.scope.names.get(name) is model.cls
+    taken = name in ev.program.names and not others and not imported
+    if taken or any(found.line != line for found in others):
         name = free_name(name, {found.class_name for found in translation.models.values()}, ev.program.names)
         line = class_line(ev, twin, given.class_name, name, folders)
     return TranslatedModel(model, torch_model, name, rendered, line)

@@ -7,10 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst as cst
 import numpy as np
 import torch
-from libcst.metadata import MetadataWrapper, PositionProvider
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -20,14 +18,16 @@ from transpiler.graph.keras import Layer
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import Call, Code, Module, TorchModel, Value, WeightRef
 from transpiler.rules.lowering import LowerOptions, lower
+from transpiler.source.positions import positions_of
+from transpiler.source.read import parse_module
 from transpiler.template_env import helper_source
 from transpiler.weights.apply import apply_map
 
 
 def translate(source: str, *, drop_in: bool = True) -> TorchModel:
     """The torch graph of the program's last model."""
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    ev = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
+    parsed = parse_module(source)
+    ev = evaluate(parsed.module, positions_of(parsed))
     assert not ev.diagnostics, [(d.code, d.message, d.line) for d in ev.diagnostics]
     return lower(ev.program.models[-1], LowerOptions(drop_in=drop_in))
 
@@ -36,8 +36,8 @@ def codes(source: str) -> list[str]:
     """The diagnostics of a program that is refused when evaluated or lowered."""
     from transpiler.diagnostics import Refusal
 
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    ev = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
+    parsed = parse_module(source)
+    ev = evaluate(parsed.module, positions_of(parsed))
     found = [d.code for d in ev.diagnostics]
     try:
         for model in ev.program.models:

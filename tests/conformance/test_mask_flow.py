@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import libcst as cst
 import pytest
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from transpiler.evaluate import evaluate
+from transpiler.source.positions import positions_of
+from transpiler.source.read import parse_module
 
 LAYERS = [
     "Dense(3)", "Activation('relu')", "Dropout(0.1)", "LSTM(3, return_sequences=True)", "LSTM(3)",
@@ -33,8 +33,8 @@ def test_mask_after(layer: str) -> None:
     )
     theirs: dict[str, Any] = {}
     exec(source, theirs)
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    found = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
+    parsed = parse_module(source)
+    found = evaluate(parsed.module, positions_of(parsed))
     assert not found.diagnostics
     ours = found.program.models[-1].output_tensors()[0]
     assert (ours.mask is not None) == (getattr(theirs["y"], "_keras_mask", None) is not None)

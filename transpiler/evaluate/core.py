@@ -109,6 +109,7 @@ class Evaluator:
         self.steps = 0
         self.last_step = limits.MAX_STEPS
         self.unknown_depth = 0
+        self.open_steps = 0  # of those, in code that may or may not run
         self.built = 0  # counts everything that builds: quiet loops are told by it
         self.layer_names: dict[str, int] = {}
         self.image_data_format = "channels_last"
@@ -119,6 +120,7 @@ class Evaluator:
         self.input_shapes: dict[int, tuple[Any, ...]] = {}  # by layer: the batch input shape it was given
         self.input_dtypes: dict[int, str] = {}
         self.bindings: dict[tuple[int, str], list[int]] = {}  # by scope and name: the steps at which it was bound
+        self.bound_names: dict[int, list[str]] = {}  # by statement: what it assigns, once somebody asked
         self.stack: list[int] = []  # the statements being interpreted, from the outermost in
         self.freezes: list[Freeze] = []
         self.made_in: dict[int, Moment] = {}  # by model
@@ -158,6 +160,7 @@ class Evaluator:
     def tick(self) -> None:
         """Count one step; raise where the program is too long."""
         self.steps += 1
+        self.open_steps += self.unknown_depth > 0
         if self.loop_budget is not None and self.steps > self.loop_budget:
             raise limits.LoopBudgetSpent
         if self.steps > self.last_step:

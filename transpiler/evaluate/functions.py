@@ -102,6 +102,8 @@ def parameter_defaults(ev: Evaluator, parameters: cst.Parameters) -> dict[str, A
 
 def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """Interpret a call of one of the program's functions."""
+    if ev.unknown_depth and ev.open_steps > limits.MAX_OPEN_STEPS and function.calls > 2:
+        return _not_followed(ev, function, args, kwargs)
     if len(ev.functions) >= limits.MAX_DEPTH:
         raise limits.LimitReached("calls are nested too deeply")
     owner = f"{function.owner.name}." if function.owner is not None else ""
@@ -132,6 +134,16 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     elif is_build(result):
         ev.mark_build(node)
     return result
+
+
+def _not_followed(ev: Evaluator, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Opaque:
+    """One more call of a function in code that may or may not run, where such calls branch without end."""
+    why = f"`{function.name}` may change it"
+    for value in (*args, *kwargs.values()):
+        if is_build(value):
+            raise limits.LimitReached("too many calls under conditions known only at run time")
+        ev.cloud(value, why)
+    return Opaque(f"what `{function.name}` returns is not followed here")
 
 
 def _decorated(function: Function, result: Any) -> Any:

@@ -170,7 +170,7 @@ def _forget(ev: Evaluator, node: cst.For | cst.While, changed: int) -> None:
     """After a loop that was not run to its end: what it assigns or fills is unknown."""
     from transpiler.evaluate.statements import bound_names
 
-    for name in bound_names(node):
+    for name in bound_names(ev, node):
         value = ev.scope.names.get(name)
         if name in ev.scope.names and not is_build(value) and not isinstance(value, Array):
             ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import libcst as cst
@@ -17,6 +17,7 @@ from transpiler.evaluate.functions import define_function
 from transpiler.evaluate.imports import import_from, import_names
 from transpiler.evaluate.loops import run_for, run_while
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
+from transpiler.source.tree import walk
 
 
 def execute(ev: Evaluator, node: cst.CSTNode) -> None:
@@ -57,7 +58,7 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
     ev.poisoned += 1
-    names = bound_names(node)
+    names = bound_names(ev, node)
     for name in names:
         ev.scope.set(name, FAILED)
     if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
@@ -67,64 +68,26 @@ def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
         raise ReturnSignal(FAILED)
 
 
-class _BoundNames(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._storing = 0
-
-    def visit_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing += 1
-
-    def leave_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing -= 1
-
-    def visit_AugAssign_target(self, node: cst.AugAssign) -> None:
-        self._storing += 1
-
-    def leave_AugAssign_target(self, node: cst.AugAssign) -> None:
-        self._storing -= 1
-
-    def visit_AnnAssign_target(self, node: cst.AnnAssign) -> None:
-        self._storing += 1
-
-    def leave_AnnAssign_target(self, node: cst.AnnAssign) -> None:
-        self._storing -= 1
-
-    def visit_For_target(self, node: cst.For) -> None:
-        self._storing += 1
-
-    def leave_For_target(self, node: cst.For) -> None:
-        self._storing -= 1
-
-    def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
-        self.names.append(node.evaluated_alias or node.evaluated_name.split(".")[0])
-        return False
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        return False
-
-    def visit_Subscript(self, node: cst.Subscript) -> bool:
-        return False
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if self._storing:
-            self.names.append(node.value)
+def bound_names(ev: Evaluator, node: cst.CSTNode) -> list[str]:
+    """The plain names that ``node`` assigns, in order; functions and classes in it have names of their own."""
+    found = ev.bound_names.get(id(node))
+    if found is not None:
+        return found
+    found = ev.bound_names[id(node)] = []
+    for part in walk(node, closed=(cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+        if isinstance(part, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For)):
+            found.extend(_names_in(part.target))
+    return found
 
 
-def bound_names(node: cst.CSTNode) -> list[str]:
-    """The plain names that ``node`` assigns or imports, in order."""
-    visitor = _BoundNames()
-    node.visit(visitor)
-    return visitor.names
+def _names_in(target: cst.BaseExpression) -> Iterator[str]:
+    if isinstance(target, cst.Name):
+        yield target.value
+    elif isinstance(target, cst.StarredElement):
+        yield from _names_in(target.value)
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield from _names_in(element if isinstance(element, cst.StarredElement) else element.value)
 
 
 def _ignore(ev: Evaluator, node: cst.CSTNode) -> None:

@@ -82,8 +82,11 @@ class Tree:
 def _needs_brackets(inner: str, outer: str, slot: re.Match[str]) -> bool:
     """Whether an operator inside an expression means something else without brackets."""
     before, after = (_SLOT.sub("x", part) for part in (outer[: slot.start()], outer[slot.end() :]))
-    bare, bracketed = (ast.dump(ast.parse(f"{before}{text}{after}", mode="eval")) for text in (inner, f"({inner})"))
-    return bare != bracketed
+    try:
+        bare = ast.parse(f"{before}{inner}{after}", mode="eval")
+    except SyntaxError:  # `x ** 2.sum()`
+        return True
+    return ast.dump(bare) != ast.dump(ast.parse(f"{before}({inner}){after}", mode="eval"))
 
 
 @dataclass(eq=False)

@@ -162,7 +162,8 @@ class Comments:
             n.remark.line: n.remark.text for n in self.notes if n.free and n.inside and n.remark.line not in taken
         }
         found: set[int] = set()
-        for value, tensor in zip(model.inputs, model.source.input_tensors(), strict=True):
+        tensors = model.source.input_tensors()
+        for value, tensor in zip(model.inputs, [tensors[at] for at in model.taken], strict=True):
             line = tensor.origin.span.end_line if tensor.origin is not None and not tensor.origin.span.file else 0
             value.comment = behind.get(line, "")
             found |= {line} & behind.keys()

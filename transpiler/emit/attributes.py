@@ -206,7 +206,8 @@ class Planner:
 
     def _beside(self, call: Call, layout: Layout, inner: bool = False) -> tuple[str, ...]:
         """The comments that stand with a module in ``__init__``; the others stand in ``forward``."""
-        if not (inner or self.sequential):
+        weight = isinstance(call.target, Module) and call.target.cls in (PARAMETER, BUFFER)
+        if not (inner or self.sequential or weight):
             return ()
         layout.noted.add(id(call))
         return call.origin.comments

@@ -110,7 +110,7 @@ class Translation:
     provided: dict[int, tuple[Twin, Provided]] = field(default_factory=dict)  # by model: the class of another file
     models: dict[int, TranslatedModel] = field(default_factory=dict)
     written: frozenset[str] = frozenset()  # the classes that the output has
-    layers: list[Model] = field(default_factory=list)  # the program's own layers: parts of models only
+    layers: list[Model] = field(default_factory=list)  # what only classes of the program's own make: parts of models
 
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
@@ -179,6 +179,7 @@ def translate_models(
     if any(isinstance(model, CustomModel) for model in wanted):
         trial = Translation(emitter, Comments(ev), filename, neighbours, provided)
         _settle_sizes(ev, wanted, lower_options, memo, trial)
+    translation.layers = _inner_parts(ev, wanted)
     for model in wanted:
         if id(model) in ev.failed_models or model.inputs is None:
             continue
@@ -195,6 +196,20 @@ def translate_models(
         except FailedDependencyError:
             ev.failed_models.add(id(model))
     return translation
+
+
+def _inner_parts(ev: Evaluator, models: list[Model]) -> list[Model]:
+    """The models that only classes of the program's own make, and its layers: parts of others."""
+    methods = {method for model in models if isinstance(model, CustomModel) for method in model.methods}
+    acted = {id(action.model) for action in ev.program.actions}
+    return [
+        model
+        for model in models
+        if isinstance(model, CustomModel)
+        and model.is_layer
+        and id(model) not in acted
+        or any(id(creation.inside) in methods for creation in ev.creations_of(model))
+    ]
 
 
 def _settle_sizes(

@@ -118,6 +118,7 @@ class Translation:
     provided: dict[int, tuple[Twin, Provided]] = field(default_factory=dict)  # by model: the class of another file
     models: dict[int, TranslatedModel] = field(default_factory=dict)
     written: frozenset[str] = frozenset()  # the classes that the output has
+    layers: list[Model] = field(default_factory=list)  # what only classes of the program's own make: parts of models
 
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
@@ -162,9 +163,9 @@ class Translation:
         return tuple(_summary(self.models[id(model)], self) for model in self.summarised())
 
     def summarised(self) -> list[Model]:
-        """The models that the public description has: not the program's own layers, which are parts of models."""
+        """The models that the public description has: not those that are only parts of models."""
         models = [found.model for found in self.models.values()]
-        return [model for model in models if not (isinstance(model, CustomModel) and model.is_layer)] or models
+        return [model for model in models if model not in self.layers] or models
 
 
 def translate_models(
@@ -193,6 +194,7 @@ def translate_models(
     if any(isinstance(model, CustomModel) for model in wanted):
         trial = Translation(emitter, Comments(ev), filename, neighbours, provided)
         _settle_sizes(ev, wanted, lower_options, memo, trial)
+    translation.layers = _inner_parts(ev, wanted)
     for model in wanted:
         if id(model) in ev.failed_models or model.inputs is None:
             continue
@@ -209,6 +211,20 @@ def translate_models(
         except FailedDependencyError:
             ev.failed_models.add(id(model))
     return translation
+
+
+def _inner_parts(ev: Evaluator, models: list[Model]) -> list[Model]:
+    """The models that only classes of the program's own make, and its layers: parts of others."""
+    methods = {method for model in models if isinstance(model, CustomModel) for method in model.methods}
+    acted = {id(action.model) for action in ev.program.actions}
+    return [
+        model
+        for model in models
+        if isinstance(model, CustomModel)
+        and model.is_layer
+        and id(model) not in acted
+        or any(id(creation.inside) in methods for creation in ev.creations_of(model))
+    ]
 
 
 def _settle_sizes(

@@ -1,0 +1,150 @@
+"""Nothing of Keras may be left: names that have gone, and statements that read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate.core import Evaluator, is_build
+from transpiler.evaluate.values import Symbol
+from transpiler.rewrite.expressions import LocatedRefusal
+from transpiler.rewrite.residue import Locate, names_of
+from transpiler.rewrite.state import RewriteState, Statement
+from transpiler.rules.names import is_keras
+
+
+@dataclass(eq=False)
+class Leftovers(RewriteState):
+    """Keeps account of the names that the output lacks, and refuses what would read them."""
+
+    def _raise(self, node: Statement, code: str, message: str) -> Statement:
+        place = self.ev.positions.place(self.ev.span(position_of(node)).line)
+        text = f"raise NotImplementedError({f'{code} ({place}): {message}'!r})"
+        statement = cst.parse_statement(text)
+        for name in names_of(node).bound:
+            self.failed_names.add(name)
+        return statement.with_changes(leading_lines=getattr(node, "leading_lines", ()))
+
+    def _note_dropped(self, node: Statement, why: str) -> None:
+        bound = {node.name.value} if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else names_of(node).bound
+        for name in bound:
+            self.dropped_names.setdefault(name, why)
+        for name in self._changed_by(node):
+            self.dropped_names.setdefault(name, "it is changed by code that only describes a model")
+
+    def _changed_by(self, node: Statement) -> set[str]:
+        """The names of the module whose values change in functions that are called by a statement."""
+        found: set[str] = set()
+        for stack, target in self.ev.effects:
+            if id(node) not in stack[:-1]:
+                continue
+            if isinstance(target, str):
+                found.add(target)
+            elif not is_build(target):
+                found |= {name for name, value in self.ev.scope.names.items() if value is target}
+        return found
+
+    def _checked(self, original: Statement, new: Statement) -> Statement:
+        if id(original) not in self.ev.facts.touched and not self._suspicious(original):
+            return new
+        names = names_of(new)
+        theirs = self.ev.scan.reads.get(id(original), names.read)
+        for name in sorted(names.read & theirs):  # others are our own, even where they are called like a module
+            self._check_name(name, original)
+        for name in names.bound:
+            self.dropped_names.pop(name, None)
+        return new
+
+    def _suspicious(self, original: Statement) -> bool:
+        """Whether a statement that is kept as it is reads a name that has gone."""
+        reads = self.ev.scan.reads.get(id(original))
+        return reads is None or any(self._is_keras_name(name) or name in self.dropped_names for name in reads)
+
+    def _checked_test(self, original: cst.If, new: cst.If) -> cst.If:
+        for name in sorted(names_of(new.test).read):
+            self._check_name(name, original)
+        return new
+
+    def _checked_head(self, original: Any, new: Any) -> Any:
+        head = (
+            [new.iter]
+            if isinstance(new, cst.For)
+            else [new.test]
+            if isinstance(new, cst.While)
+            else [i.item for i in new.items]
+        )
+        for part in head:
+            for name in sorted(names_of(part).read):
+                self._check_name(name, original)
+        return new
+
+    def _check_name(self, name: str, original: Statement) -> None:
+        if name in self.helper_names():
+            return  # a helper of ours that took over the name
+        value = self.ev.scope.names.get(name)
+        from_keras = isinstance(value, Symbol) and is_keras(value.name)
+        if name in self.failed_names or not from_keras and name not in self.dropped_names:
+            return
+        locate = Locate(name)
+        original.visit(locate)
+        where = locate.node or original
+        what = f"`{value.name}`" if isinstance(value, Symbol) else f"`{name}`"
+        if isinstance(value, Symbol):
+            full = self._full_symbol(original, name) or value.name
+            raise LocatedRefusal(Refusal("KT101", f"`{full}` is not translated here"), where)
+        raise LocatedRefusal(
+            Refusal("KT105", f"{what} is used here, but has no twin: {self.dropped_names[name]}"), where
+        )
+
+    def _full_symbol(self, original: Statement, name: str) -> str | None:
+        finder = _Symbols(self.ev, name)
+        original.visit(finder)
+        return finder.found
+
+    def _speaks_of_keras(self, node: cst.If) -> bool:
+        read = names_of(node.test).read
+        taken = self.ev.facts.taken.get(id(node), set())
+        if True not in taken:
+            read |= names_of(node.body).read
+        if False not in taken and node.orelse is not None:
+            read |= names_of(node.orelse).read
+        return any(self._is_keras_name(name) for name in read)
+
+    def _is_keras_name(self, name: str) -> bool:
+        value = self.ev.scope.names.get(name)
+        return isinstance(value, Symbol) and is_keras(value.name) or name in self.dropped_names
+
+
+class _Symbols(cst.CSTVisitor):
+    """Finds the longest dotted Keras name that starts with a given name."""
+
+    def __init__(self, ev: Evaluator, name: str) -> None:
+        self.ev = ev
+        self.name = name
+        self.found: str | None = None
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        value = self.ev.facts.values.get(id(node))
+        root: cst.BaseExpression = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if self.found is None and isinstance(value, Symbol) and isinstance(root, cst.Name) and root.value == self.name:
+            self.found = value.name
+            return False
+        return True
+
+
+def position_of(node: Statement) -> Any:
+    """The node that a finding about a statement points at."""
+    if isinstance(node, cst.SimpleStatementLine):
+        first = node.body[0]
+        if isinstance(first, (cst.Expr, cst.Assign, cst.Return)) and first.value is not None:
+            return first.value if isinstance(first, cst.Expr) else first
+        return first
+    return node
+
+
+__all__ = ["Leftovers", "position_of"]

@@ -305,7 +305,8 @@ class TrainingEmitter:
     # -- the rest ---------------------------------------------------------------------------------------------------
     def summary(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.summary()``."""
-        return f"print({receiver})"
+        to = texts.get("print_fn", "print")
+        return f"print({receiver})" if to in ("print", "None") else f"({to})(str({receiver}))"
 
     def count_params(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.count_params()``."""

@@ -22,6 +22,7 @@ from transpiler.evaluate.values import (
 )
 from transpiler.graph.keras import Frame, Model
 from transpiler.graph.symbolic import Expr, Leaf
+from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
 
 _WRAPPERS = {
@@ -70,6 +71,12 @@ def decorate(ev: Evaluator, decorator: Any, value: Any, node: cst.Decorator) -> 
     if isinstance(value, Function):
         value.decorator = ev.source(node.decorator)
     return value
+
+
+def is_transparent(ev: Evaluator, node: cst.Decorator) -> bool:
+    """Whether a decorator of Keras' or TensorFlow's leaves what a function computes as it is, and can go."""
+    symbol = _decorator_symbol(ev, ev.facts.values.get(id(node.decorator)), node)
+    return symbol in _TRANSPARENT and is_keras(symbol)
 
 
 def callable_value(value: Any) -> bool:

@@ -9,11 +9,13 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Evaluator, is_build
+from transpiler.evaluate.functions import is_transparent
 from transpiler.evaluate.values import Symbol
 from transpiler.rewrite.expressions import LocatedRefusal
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rewrite.state import RewriteState, Statement
 from transpiler.rules.names import is_keras
+from transpiler.source.tree import walk
 
 
 @dataclass(eq=False)
@@ -116,6 +118,45 @@ class Leftovers(RewriteState):
     def _is_keras_name(self, name: str) -> bool:
         value = self.ev.scope.names.get(name)
         return isinstance(value, Symbol) and is_keras(value.name) or name in self.dropped_names
+
+    def _head_of_function(self, node: cst.FunctionDef) -> cst.FunctionDef:
+        """A kept function without what its head says in terms of Keras: decorators without effect, annotations."""
+        kept = self._decorators(node)
+        defaults = [part.default for part in walk(node.params) if isinstance(part, cst.Param)]
+        for default in defaults:
+            for name in sorted(names_of(default).read) if default is not None else ():
+                self._check_name(name, node)
+        head = node.with_changes(decorators=kept)
+        if not any(self._is_keras_name(n) for n in names_of(node.params).read | _names_of_annotation(node.returns)):
+            return head
+        returns = None if _names_of_annotation(node.returns) & self._keras_names() else node.returns
+        return head.with_changes(params=node.params.visit(_Annotations(self._keras_names())), returns=returns)
+
+    def _decorators(self, node: cst.FunctionDef | cst.ClassDef) -> list[cst.Decorator]:
+        """The decorators that stay: all but those of Keras' without effect; others of its are refused."""
+        kept = [each for each in node.decorators if not is_transparent(self.ev, each)]
+        for each in kept:
+            for name in sorted(names_of(each).read):
+                self._check_name(name, node)
+        return kept
+
+    def _keras_names(self) -> set[str]:
+        return {name for name in self.ev.scope.names if self._is_keras_name(name)}
+
+
+def _names_of_annotation(annotation: cst.Annotation | None) -> set[str]:
+    return set() if annotation is None else names_of(annotation).read
+
+
+class _Annotations(cst.CSTTransformer):
+    """Leaves out annotations that name something of Keras."""
+
+    def __init__(self, keras: set[str]) -> None:
+        self.keras = keras
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
+        told = _names_of_annotation(original_node.annotation) & self.keras
+        return updated_node.with_changes(annotation=None) if told else updated_node
 
 
 class _Symbols(cst.CSTVisitor):

@@ -199,7 +199,7 @@ class Rewriter(Constructions):
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
         bases = [rewriter.rewrite(base) for base in node.bases]
-        return node.with_changes(bases=bases, body=self._block(node.body))
+        return node.with_changes(bases=bases, decorators=self._decorators(node), body=self._block(node.body))
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:
@@ -213,7 +213,7 @@ class Rewriter(Constructions):
             return [node]
         if kind == KEEP:
             outer, self.function = self.function, node
-            result = node.with_changes(body=self._block(node.body))
+            result = self._head_of_function(node).with_changes(body=self._block(node.body))
             self.function = outer
             return [result]
         self._note_dropped(node, "it only built parts of a model")

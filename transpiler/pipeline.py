@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from transpiler.evaluate import Evaluator, Modules
-    from transpiler.rewrite.models import Translation
     from transpiler.rewrite.neighbours import Neighbours
+    from transpiler.rewrite.translation import Translation
     from transpiler.source.pieces import Piece
     from transpiler.source.positions import Positions
     from transpiler.source.project import Project

@@ -18,11 +18,12 @@ from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
-from transpiler.rewrite.models import Translation
 from transpiler.rewrite.neighbours import Neighbours
-from transpiler.rewrite.program import Rewriter, Verbatim
+from transpiler.rewrite.program import Rewriter
 from transpiler.rewrite.provided import note_copies
 from transpiler.rewrite.residue import names_of
+from transpiler.rewrite.state import Verbatim
+from transpiler.rewrite.translation import Translation
 from transpiler.source.pieces import Piece
 from transpiler.template_env import helper_source
 

@@ -11,8 +11,8 @@ from transpiler.graph.keras import Model
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import FIRST
 from transpiler.result import ELSEWHERE, Building, BuiltModel
-from transpiler.rewrite.models import TranslatedModel, Translation
 from transpiler.rewrite.slicing import Slicer
+from transpiler.rewrite.translation import TranslatedModel, Translation
 from transpiler.rules.lowering import walk_values
 
 

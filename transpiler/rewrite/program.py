@@ -22,7 +22,7 @@ from transpiler.rewrite.import_order import is_plain_import
 from transpiler.rewrite.leftovers import position_of
 from transpiler.rewrite.public import with_public_names
 from transpiler.rewrite.residue import names_of
-from transpiler.rewrite.state import ModelCode, Statement, Verbatim
+from transpiler.rewrite.state import Statement, Verbatim
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
 
@@ -372,4 +372,4 @@ def _is_docstring(statement: Statement) -> bool:
     )
 
 
-__all__ = ["ModelCode", "Rewriter", "Verbatim"]
+__all__ = ["Rewriter"]

@@ -20,7 +20,7 @@ from transpiler.rewrite.signature import signature
 from transpiler.rules.lowering import walk_values
 
 if TYPE_CHECKING:
-    from transpiler.rewrite.models import TranslatedModel, Translation
+    from transpiler.rewrite.translation import TranslatedModel, Translation
 
 
 def find_provided(ev: Evaluator, neighbours: Neighbours, models: Iterable[Model]) -> dict[int, tuple[Twin, Provided]]:

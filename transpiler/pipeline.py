@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from transpiler.evaluate import Evaluator, Modules
-    from transpiler.rewrite.models import Translation
     from transpiler.rewrite.neighbours import Neighbours
+    from transpiler.rewrite.translation import Translation
     from transpiler.source.pieces import Piece
     from transpiler.source.positions import Positions
     from transpiler.source.project import Project
@@ -40,10 +40,11 @@ def run(source: str, filename: str = "<string>", options: Options | None = None)
     from transpiler.source.detect import uses_keras
     from transpiler.source.read import ReadError, parse_ast, too_deep
 
-    if not uses_keras(parse_ast(source, filename)):
+    options = options or Options()
+    if options.root is None and not uses_keras(parse_ast(source, filename)):
         return Result(source)
     try:
-        return translate(source, filename, options or Options()).result
+        return translate(source, filename, options).result
     except RecursionError as error:
         raise ReadError(too_deep()) from error
 

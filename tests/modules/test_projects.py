@@ -124,3 +124,22 @@ class Net(keras.Model):
     result = translated(use, str(tmp_path / "use.py"), Options(root=tmp_path))
     assert result.complete, result.diagnostics
     assert result.code.index("class Block(") < result.code.index("class Net(") < result.code.index("net = Net(units=4)")
+
+
+def test_classes_of_another_file_are_imported_in_a_tree(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "blocks.py": "from keras import layers\n\n\nclass Block(layers.Layer):\n    def __init__(self, units):\n"
+            "        super().__init__()\n        self.dense = layers.Dense(units)\n\n"
+            "    def call(self, x):\n        return self.dense(x)\n",
+            "use.py": "import keras\nfrom blocks import Block\n\ninputs = keras.Input((3,))\n"
+            "model = keras.Model(inputs, Block(4)(inputs))\n",
+        },
+    )
+    status, said = transpile(tmp_path, ".", "-o", "out")
+    assert status == 0, said
+    code = (tmp_path / "out" / "use_torch.py").read_text(encoding="utf-8")
+    assert code.count("from blocks_torch import Block\n") == 1
+    assert "class Block(" not in code
+    assert "class Block(nn.Module)" in (tmp_path / "out" / "blocks_torch.py").read_text(encoding="utf-8")

@@ -291,6 +291,12 @@ if len(sys.argv) >= 0:
     check("callbacks", before)
 
 
+def test_one_list_or_another() -> None:
+    before = "import sys\ncallbacks = [keras.callbacks.EarlyStopping(patience=1)] if len(sys.argv) >= 0 else []\n"
+    found = check("callbacks", before)
+    assert len(found["history"]["loss"]) < 14
+
+
 @pytest.mark.parametrize(
     ("callbacks", "code", "words"),
     [

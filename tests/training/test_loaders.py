@@ -115,6 +115,11 @@ def test_generator() -> None:
     check(GENERATOR + fit + "score = model.evaluate(x, y, verbose=0)\n")
 
 
+def test_generator_that_ends() -> None:
+    finite = GENERATOR.replace("while True:", "if True:")
+    check(finite + "history = model.fit(train, verbose=0).history\nscore = model.evaluate(x, y, verbose=0)\n")
+
+
 def test_generator_methods_of_keras_2() -> None:
     fit = "h = model.fit_generator(train, 3, epochs=4, validation_data=test, verbose=0, workers=1)\n"
     result = transpile(program(4, "softmax", COMPILE, GENERATOR + fit))

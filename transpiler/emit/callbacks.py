@@ -9,10 +9,11 @@ from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import plain_number
-from transpiler.graph.program import Action, Callback, Program
+from transpiler.emit.optimizers import has_schedule
+from transpiler.graph.program import Action, Callback, Program, Unknown
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import MISSING
-from transpiler.rules.callbacks import ALIASES, BASE, CALLBACKS, HOOKS, kind_of
+from transpiler.rules.callbacks import ALIASES, BASE, CALLBACKS, HOOKS, TEST_HOOKS, kind_of
 
 MONITORS = ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau")
 CHANGES_RATE = ("ReduceLROnPlateau", "LearningRateScheduler")
@@ -241,6 +242,25 @@ def given(action: Action) -> list[Any]:
         elif value is not None:
             found.append(value)
     return found
+
+
+def show_callbacks(action: Action, texts: dict[str, str]) -> None:
+    """Check the callbacks of a ``fit``, and bring them into a list."""
+    value = action.args.get("callbacks")
+    for callback in given(action):
+        if not isinstance(callback, Callback):
+            why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
+            raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+        if kind_of(callback.symbol) in CHANGES_RATE and has_schedule(action.compiled and action.compiled.optimizer):
+            raise Refusal("KT205", "the learning rate of this optimizer follows a schedule: no callback can set it")
+        if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
+            raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
+    if not given(action):
+        texts.pop("callbacks", None)
+    elif isinstance(value, Callback):
+        texts["callbacks"] = f"[{texts['callbacks']}]"
+    elif isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
+        raise Refusal("KT301", "lists of callbacks in a list of callbacks are not translated")
 
 
 def validates(fit: Action) -> bool:

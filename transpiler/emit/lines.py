@@ -84,8 +84,8 @@ def _needs_brackets(inner: str, outer: str, slot: re.Match[str]) -> bool:
     before, after = (_SLOT.sub("x", part) for part in (outer[: slot.start()], outer[slot.end() :]))
     try:
         bare = ast.parse(f"{before}{inner}{after}", mode="eval")
-    except SyntaxError:
-        return True  # `x ** 2.sum()`
+    except SyntaxError:  # `x ** 2.sum()`
+        return True
     return ast.dump(bare) != ast.dump(ast.parse(f"{before}({inner}){after}", mode="eval"))
 
 

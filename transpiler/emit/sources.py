@@ -89,7 +89,8 @@ class Loaders:
             loader = self.of_arrays(action, (value, action.args.get("y")), (texts["x"], texts["y"]), losses, weights,
                                     texts.get("batch_size"), shuffle)  # fmt: skip
         if steps is None:
-            if isinstance(value, Source) and value.kind == "generator" and training:
+            once = action.args.get("epochs", 1) == 1
+            if isinstance(value, Source) and value.kind == "generator" and training and not once:
                 raise Refusal("KT301", "training on a generator needs `steps_per_epoch`")
             return loader
         return f"<Steps>({loader}, {texts['steps_per_epoch' if training else 'steps']})"

@@ -9,7 +9,7 @@ from typing import Any
 from transpiler.diagnostics import Refusal
 from transpiler.emit.arguments import plain_number
 from transpiler.emit.arrays import Arrays
-from transpiler.emit.callbacks import CHANGES_RATE, Callbacks, given, validates
+from transpiler.emit.callbacks import Callbacks, show_callbacks
 from transpiler.emit.compiling import Compiler
 from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
@@ -19,10 +19,10 @@ from transpiler.emit.places import Places
 from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
 from transpiler.emit.sources import Loaders, is_source_action, render_source
 from transpiler.graph.keras import Model
-from transpiler.graph.program import Action, Callback, Program, Source, Unknown
+from transpiler.graph.program import Action, Program, Source, Unknown
 from transpiler.options import Options
 from transpiler.rules.callbacks import BASE as CALLBACK
-from transpiler.rules.callbacks import CALLBACKS, TEST_HOOKS, kind_of
+from transpiler.rules.callbacks import CALLBACKS, kind_of
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.runtime import DEVICES, REPLACED
 
@@ -167,7 +167,7 @@ class TrainingEmitter:
         if "validation_data" in texts and action.args.get("validation_data") is not None:
             texts |= self._validation(action, texts)
         shown = [*head, self.places.names(action, receiver)["optimizer"], *more]
-        self._show_callbacks(action, texts)
+        show_callbacks(action, texts)
         for name in ("epochs", "batch_size", "validation_split", "validation_data", "shuffle", "class_weight",
                      "sample_weight", "validation_loader", "validation_freq", "initial_epoch", "callbacks",
                      "verbose"):  # fmt: skip
@@ -176,24 +176,6 @@ class TrainingEmitter:
             if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
                 shown.append(f"{name}={texts[name]}")
         return f"<fit>({', '.join(shown)})"
-
-    def _show_callbacks(self, action: Action, texts: dict[str, str]) -> None:
-        """Check the callbacks of a ``fit``, and bring them into a list."""
-        value = action.args.get("callbacks")
-        for callback in given(action):
-            if not isinstance(callback, Callback):
-                why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
-                raise Refusal("KT301", f"a callback is known only when the program runs{why}")
-            if kind_of(callback.symbol) in CHANGES_RATE and has_schedule(action.compiled and action.compiled.optimizer):
-                raise Refusal("KT205", "the learning rate of this optimizer follows a schedule: no callback can set it")
-            if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
-                raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
-        if not given(action):
-            texts.pop("callbacks", None)
-        elif isinstance(value, Callback):
-            texts["callbacks"] = f"[{texts['callbacks']}]"
-        elif isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
-            raise Refusal("KT301", "lists of callbacks in a list of callbacks are not translated")
 
     def _checkpoint_path(self, action: Action, texts: dict[str, str]) -> dict[str, str]:
         return texts | {"filepath": self._path(action, texts)} if "filepath" in texts else texts

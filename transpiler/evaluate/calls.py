@@ -96,7 +96,7 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
 
         return call_layer(ev, function, args, kwargs, node)
     if isinstance(function, Model):
-        from transpiler.evaluate.models import call_model
+        from transpiler.evaluate.model_calls import call_model
 
         return call_model(ev, function, args, kwargs, node)
     if isinstance(function, Method):
@@ -262,7 +262,7 @@ def _numpy(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     receiver = method.receiver
     if isinstance(receiver, Model):
-        from transpiler.evaluate.models import call_model_method
+        from transpiler.evaluate.model_calls import call_model_method
 
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, Source):

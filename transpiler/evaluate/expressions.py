@@ -17,6 +17,7 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.arrays import array_binary, array_item, array_product
 from transpiler.evaluate.attributes import attribute
 from transpiler.evaluate.branches import perhaps
+from transpiler.evaluate.callbacks import only_callbacks
 from transpiler.evaluate.calls import call, invoke
 from transpiler.evaluate.core import (
     FAILED,
@@ -368,6 +369,8 @@ def _conditional(ev: Evaluator, node: cst.IfExp) -> Any:
         return left
     if is_build(left) or is_build(right):
         raise Refusal("KT203", "what is built here depends on a condition known only at run time")
+    if isinstance(left, list) and isinstance(right, list) and only_callbacks([*left, *right]):
+        return [*left, *right]  # all that `fit` may be given
     return Opaque("it depends on a condition known only at run time")
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transpiler.evaluate.core import Evaluator
 
 MAX_LOADED = 150  # modules interpreted for one translation
+MAX_NESTED = 30  # modules that are interpreted while another one waits
 
 
 @dataclass(eq=False)
@@ -210,6 +211,8 @@ class Modules:
         if known is None:
             if len(self.loaded) >= MAX_LOADED:
                 raise Refusal("KT202", f"the program imports more than {MAX_LOADED} modules of the project")
+            if self.loading >= MAX_NESTED:
+                raise Refusal("KT202", f"the modules import each other more than {MAX_NESTED} deep")
             name = f"{above.name}.{part.name}" if above is not None else part.name
             source = self._read(part) if part.path is not None else None
             known = ProjectModule(name, key, part, source, Scope(f"<{name}>"))

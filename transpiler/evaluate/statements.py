@@ -58,7 +58,7 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
     ev.poisoned += 1
-    names = bound_names(ev, node)
+    names = [*bound_names(ev, node), *_imported_names(node)]
     for name in names:
         ev.scope.set(name, FAILED)
     if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
@@ -78,6 +78,15 @@ def bound_names(ev: Evaluator, node: cst.CSTNode) -> list[str]:
         if isinstance(part, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For)):
             found.extend(_names_in(part.target))
     return found
+
+
+def _imported_names(node: cst.CSTNode) -> list[str]:
+    """The names that an import statement binds."""
+    if not isinstance(node, cst.SimpleStatementLine):
+        return []
+    small = [each for each in node.body if isinstance(each, (cst.Import, cst.ImportFrom))]
+    aliases = [alias for each in small if not isinstance(each.names, cst.ImportStar) for alias in each.names]
+    return [alias.evaluated_alias or alias.evaluated_name.split(".")[0] for alias in aliases]
 
 
 def _names_in(target: cst.BaseExpression) -> Iterator[str]:

@@ -18,11 +18,12 @@ from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
-from transpiler.rewrite.models import Translation
 from transpiler.rewrite.neighbours import Neighbours
-from transpiler.rewrite.program import Rewriter, Verbatim
+from transpiler.rewrite.program import Rewriter
 from transpiler.rewrite.provided import note_copies
 from transpiler.rewrite.residue import names_of
+from transpiler.rewrite.state import Verbatim
+from transpiler.rewrite.translation import Translation
 from transpiler.source.pieces import Piece
 from transpiler.template_env import helper_source
 
@@ -173,17 +174,30 @@ def _used(line: str, text: str) -> bool:
 
 def merge_imports(lines: set[str], existing: str) -> list[str]:
     """Import lines, those from one module joined, without what the file imports already; plain imports first."""
-    present = set(existing.splitlines())
+    present, known = set(existing.splitlines()), _from_imports(existing)
     plain = sorted(line for line in lines if line.startswith("import ") and line not in present)
     froms: dict[str, set[str]] = {}
     for line in lines:
         if line.startswith("from ") and line not in present:
             module, names = re.fullmatch(r"from (\S+) import (.+)", line).groups()  # type: ignore[union-attr]
-            froms.setdefault(module, set()).update(name.strip() for name in names.split(","))
+            new = {name.strip() for name in names.split(",")} - known.get(module, set())
+            froms.setdefault(module, set()).update(new)
     joined = [
-        f"from {module} import {', '.join(sorted(names, key=name_order))}" for module, names in sorted(froms.items())
+        f"from {module} import {', '.join(sorted(names, key=name_order))}"
+        for module, names in sorted(froms.items())
+        if names
     ]
     return [*plain, *joined]
+
+
+def _from_imports(code: str) -> dict[str, set[str]]:
+    """By module: what a program imports from it, as it is written there."""
+    found: dict[str, set[str]] = {}
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found.setdefault(module, set()).update(map(ast.unparse, node.names))
+    return found
 
 
 def _without(statement: Any, gone: set[str]) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 from transpiler.evaluate.core import Evaluator
 from transpiler.evaluate.values import ClassValue, Function
-from transpiler.graph.keras import CustomModel, Model
+from transpiler.graph.keras import Model
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import FIRST
 from transpiler.result import ELSEWHERE, Building, BuiltModel
-from transpiler.rewrite.models import TranslatedModel, Translation
 from transpiler.rewrite.slicing import Slicer
+from transpiler.rewrite.translation import TranslatedModel, Translation
 from transpiler.rules.lowering import walk_values
 
 
@@ -23,7 +23,7 @@ def building_of(ev: Evaluator, translation: Translation, entries: tuple[str, ...
     models = []
     for model in ev.program.models:
         place = _place(ev, model, sites)
-        if place is not None and not (isinstance(model, CustomModel) and model.is_layer):
+        if place is not None and model not in translation.layers:
             found, line = translation.models.get(id(model)), _line(ev, model)
             models.append(_describe(model, found, order.get(id(model)), place, line))
     extra = {name for model in models for text in model.arguments.values() for name in _names(text)}

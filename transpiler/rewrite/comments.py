@@ -163,8 +163,7 @@ class Comments:
         }
         found: set[int] = set()
         tensors = model.source.input_tensors()
-        for value, at in zip(model.inputs, model.taken, strict=True):
-            tensor = tensors[at]
+        for value, tensor in zip(model.inputs, [tensors[at] for at in model.taken], strict=True):
             line = tensor.origin.span.end_line if tensor.origin is not None and not tensor.origin.span.file else 0
             value.comment = behind.get(line, "")
             found |= {line} & behind.keys()

@@ -13,7 +13,7 @@ from transpiler.graph.keras import CustomModel, Layer, Model
 from transpiler.graph.torch import Module
 
 if TYPE_CHECKING:
-    from transpiler.rewrite.models import TranslatedModel, Translation
+    from transpiler.rewrite.translation import TranslatedModel, Translation
 
 SET_TRAINABLE = "set_trainable"
 _FIXED = ("frozen", "frozen_zeros")  # parameters of ours that Keras does not have: they are never trained
@@ -139,7 +139,7 @@ def _is_of(module: Module, part: Layer | Model) -> bool:
 
 
 def _access(holder: TranslatedModel, module: Module) -> str:
-    from transpiler.rewrite.models import access
+    from transpiler.rewrite.translation import access
 
     return access(holder.rendered.paths[id(module)])
 

@@ -11,7 +11,7 @@ import libcst as cst
 from transpiler.diagnostics import diagnostic
 from transpiler.emit.model import RenderedModel
 from transpiler.evaluate.core import Creation, Evaluator
-from transpiler.evaluate.values import Function
+from transpiler.evaluate.values import Subclassed
 from transpiler.graph.keras import Model, Span
 from transpiler.graph.torch import FIRST, TorchModel
 from transpiler.rewrite.disposition import Dispositions
@@ -20,28 +20,34 @@ from transpiler.rewrite.signature import signature
 from transpiler.rules.lowering import walk_values
 
 if TYPE_CHECKING:
-    from transpiler.rewrite.models import TranslatedModel, Translation
+    from transpiler.rewrite.translation import TranslatedModel, Translation
 
 
 def find_provided(ev: Evaluator, neighbours: Neighbours, models: Iterable[Model]) -> dict[int, tuple[Twin, Provided]]:
     """The class that another file has for each model that home has built there."""
     found: dict[int, tuple[Twin, Provided]] = {}
-    shown = ev.modules.home.shown if ev.modules.home is not None else ""
     for model in models if neighbours.twins else ():
         for creation in ev.creations_of(model):
-            twin = _twin(neighbours, creation.function)
-            given = (
-                twin.provides(replace(ev.span(creation.node), file=shown), signature(model))
-                if twin is not None
-                else None
-            )
-            if twin is not None and given is not None and creation.node in ev.positions:
+            twin = _twin(ev, neighbours, model, creation)
+            given = twin.provides(_place(ev, creation), signature(model)) if twin is not None else None
+            here = isinstance(model, Subclassed) or creation.node in ev.positions
+            if twin is not None and given is not None and here:
                 found[id(model)] = (twin, given)
     return found
 
 
-def _twin(neighbours: Neighbours, function: Function | None) -> Twin | None:
-    module = function.closure.module.info if function is not None else None
+def _place(ev: Evaluator, creation: Creation) -> Span:
+    """Where something is made, in words that mean the same in all files."""
+    span, home = ev.span(creation.node), ev.modules.home
+    return span if span.file or home is None else replace(span, file=home.shown)
+
+
+def _twin(ev: Evaluator, neighbours: Neighbours, model: Model, creation: Creation) -> Twin | None:
+    """The translation of the file that has the builder, or the model's class."""
+    if isinstance(model, Subclassed):
+        owner = ev.modules.owner(model.cls.node)
+        return neighbours.twins.get(owner.path) if owner is not None else None
+    module = creation.function.closure.module.info if creation.function is not None else None
     return neighbours.twins.get(module.path) if module is not None else None
 
 
@@ -63,7 +69,7 @@ def provided_to_clients(
         if translated is None or translated.class_name not in names:
             continue
         for creation in ev.creations_of(model):
-            if creation.node in ev.positions or not _is_builder(ev, dispositions, creation):
+            if not _is_given(ev, dispositions, model, creation):
                 continue
             given = Provided(
                 translated.class_name,
@@ -71,9 +77,16 @@ def provided_to_clients(
                 interface(translated.torch, translated.rendered),
                 logits.get(id(model)),
             )
-            call = ev.span(creation.node)
+            call = _place(ev, creation)
             found[call] = (*found.get(call, ()), given)
     return found
+
+
+def _is_given(ev: Evaluator, dispositions: Dispositions, model: Model, creation: Creation) -> bool:
+    """Whether others can have the class of a model: one that they have built here, or an object of a class of home."""
+    if isinstance(model, Subclassed):
+        return model.cls.node in ev.positions
+    return creation.node not in ev.positions and _is_builder(ev, dispositions, creation)
 
 
 def _is_builder(ev: Evaluator, dispositions: Dispositions, creation: Creation) -> bool:

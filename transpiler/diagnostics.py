@@ -35,6 +35,7 @@ CODES: dict[str, Rule] = {
     "KT303": Rule("error", "one statement builds different models", "give each model its own statement"),
     "KT401": Rule("note", "input size unknown: a lazy module is used", "give the input shape to fix the size"),
     "KT402": Rule("note", "initialiser differs", "pass --init keras"),
+    "KT403": Rule("note", "pretrained weights come from a file", "make the file once with --weights"),
     "KT501": Rule("error", "weight file does not fit", "check that file and program belong together"),
     "KT999": Rule("error", "internal error", "please report it with the input; TRANSPILER_DEBUG=1 shows the details"),
 }

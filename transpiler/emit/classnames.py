@@ -39,6 +39,8 @@ _TAKEN = frozenset(dir(builtins)) | {"Tensor", "F", "Module", "Sequential", "Dat
 
 def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> str:
     """A class name for a model: from its variable or builder, its ``name=``, the file, or what it consists of."""
+    if model.application:
+        return _unique(model.application.rpartition(".")[2], taken)
     stem = re.sub(r"\.(py|ipynb)$", "", re.split(r"[/\\]", filename)[-1])
     hint = (model.hint or "").rpartition(".")[2]
     given = model.name if model.explicit_name else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.applications import APPLICATIONS
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import (
     Evaluator,
@@ -33,6 +34,7 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     """Call a Keras or TensorFlow symbol by its canonical name."""
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
+    from transpiler.evaluate.pretrained import make_application
 
     if has_failed([args, kwargs]):
         raise FailedDependencyError
@@ -46,6 +48,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         if len(args) != 1 or kwargs or not isinstance(args[0], Model):
             raise Refusal("KT102", "`clone_model` is translated for a known model, without other arguments")
         return clone_model(ev, args[0], node)
+    if name in APPLICATIONS:
+        return make_application(ev, name, args, kwargs, node)
     if name in MERGE_FUNCTIONS:
         layer = make_layer(
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node

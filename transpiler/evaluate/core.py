@@ -124,6 +124,7 @@ class Evaluator:
         self.calls_of: dict[int, list[Node]] = {}  # by layer or model: its calls on symbolic tensors
         self.input_layers: dict[int, Layer] = {}  # by tensor: what Keras lists for an input of a functional model
         self.input_tensors: dict[int, Tensor] = {}  # the other way
+        self.input_names: dict[int, str] = {}  # by tensor: the automatic name of an unnamed input
         self.open_parameters: dict[int, str] = {}  # values of parameters that no call gives
         self.parameter_tensors: dict[int, Tensor] = {}  # those that turned out to be tensors
         self.open_inputs: dict[int, Opaque] = {}  # by tensor: the shape it was given, whose rank is not known yet

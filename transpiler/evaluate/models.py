@@ -50,7 +50,7 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     ev.built += 1
     ev.mark_build(node)
     if tensor.name is None:
-        auto_name(ev, "InputLayer")
+        ev.input_names[id(tensor)] = auto_name(ev, "InputLayer")
     ev.keep_alive.append(tensor)
     if is_open:
         ev.open_inputs[id(tensor)] = asked

@@ -20,7 +20,7 @@ def input_layer(ev: Evaluator, tensor: Tensor, origin_of: Model) -> Layer:
     """The InputLayer that Keras lists for an input of a functional model."""
     found = ev.input_layers.get(id(tensor))
     if found is None:
-        name = tensor.name or auto_name(ev, "InputLayer")
+        name = tensor.name or ev.input_names.get(id(tensor)) or auto_name(ev, "InputLayer")
         found = Layer(_INPUT, {}, name, tensor.name is not None, origin_of.origin)
         ev.input_layers[id(tensor)] = found
         ev.input_tensors[id(found)] = tensor

@@ -40,6 +40,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (f"training/{name}", {}) for name in _LOOPS},
     "train_on_batch": ("training/train_on_batch", {"which": "train_on_batch"}),
     "test_on_batch": ("training/train_on_batch", {"which": "test_on_batch"}),
+    "load_pretrained": ("training/load_pretrained", {}),
     "weights_path": ("training/weights_path", {}),
     "count_params": ("training/count_params", {}),
 }

@@ -115,6 +115,7 @@ class Evaluator:
         self.input_dtypes: dict[int, str] = {}
         self.bindings: dict[tuple[int, str], list[int]] = {}  # by scope and name: the steps at which it was bound
         self.stack: list[int] = []  # the statements being interpreted, from the outermost in
+        self.networks: list[Model] = []  # those of `keras.applications`
         self.freezes: list[Freeze] = []
         self.made_in: dict[int, Moment] = {}  # by model
         self.last_add: dict[int, Moment] = {}  # by Sequential model

@@ -20,7 +20,7 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
 from transpiler.evaluate.operators import finish_node
-from transpiler.evaluate.surgery import get_layer, layers_in_order
+from transpiler.evaluate.surgery import get_layer, layers_in_order, with_whole_networks
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Action, Array, Compiled, History
@@ -75,6 +75,7 @@ def make_model(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     model = Model("functional", inputs, outputs, *model_name(ev, given.get("name"), "Functional"), ev.origin(node))
     model.nodes = nodes_between(ev, list(walk_tensors(inputs)), outputs)
     model.layers = layers_in_order(model)
+    model.nodes = with_whole_networks(ev, model)
     _register(ev, model, node)
     return model
 

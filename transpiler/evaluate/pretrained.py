@@ -34,6 +34,7 @@ def make_application(
     sources = _sources(inputs)
     model = make_model(ev, [sources[0] if len(sources) == 1 else sources, outputs], {"name": settings.name}, node)
     model.application = symbol
+    ev.networks.append(model)
     if settings.weights is not None:
         model.pretrained = _pretrained(ev, app, settings, node)
     return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from transpiler.diagnostics import Refusal, diagnostic
@@ -73,9 +74,20 @@ class Translation:
     def codes(self) -> dict[int, ModelCode]:
         """What the rewriter needs, by the identity of the model."""
         return {
-            key: ModelCode(found.class_name, found.rendered.code, _leaves(found.torch), found.construct)
+            key: ModelCode(
+                found.class_name, found.rendered.code, _leaves(found.torch), partial(self._constructed, found)
+            )
             for key, found in self.models.items()
         }
+
+    def _constructed(self, found: TranslatedModel, outside: bool) -> str:
+        return self.with_weights(found.model).format(found.construct(outside))
+
+    def with_weights(self, model: Model) -> str:
+        """How a model gets the weights that it starts with: a text with ``{}`` for its constructor."""
+        if model.pretrained is None:
+            return "{}"
+        return f"{self.emitter.helpers_used.use('load_pretrained')}({{}}, {model.pretrained.path!r})"
 
     def helpers(self) -> list[str]:
         """The helper templates that the classes need, in order, each once."""
@@ -180,7 +192,8 @@ def _render(
     submodels = {id(found.torch): found.class_name for found in translation.models.values()}
     wanted = class_name_for(model, filename)
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
-    emit = EmitOptions(instances=instances)
+    pretrained = _nested_weights(torch_model, instances, translation)
+    emit = EmitOptions(instances=instances, pretrained=pretrained)
     rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
     for found in translation.models.values():
         if _same_class(found, wanted, rendered):
@@ -190,6 +203,15 @@ def _render(
     if name != wanted:
         rendered = render_model(torch_model, name, submodels=submodels, options=emit)
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
+
+
+def _nested_weights(
+    torch_model: TorchModel, instances: Mapping[int, str], translation: Translation
+) -> dict[int, str]:
+    """How the networks with pretrained weights that a class makes itself get these."""
+    inner = [module.subgraph for module in torch_model.modules() if module.subgraph is not None]
+    own = [graph for graph in inner if graph.source.pretrained is not None and id(graph) not in instances]
+    return {id(graph): translation.with_weights(graph.source) for graph in own}
 
 
 def _instances(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel]) -> dict[int, str]:

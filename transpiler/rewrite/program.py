@@ -316,7 +316,7 @@ class Rewriter:
     def _reachable(self, text: str) -> None:
         """What a constructor call names must be there where it is written."""
         local = names_of(self.function).bound if self.function is not None else set()
-        for name in names_of(cst.parse_expression(text)).read - local - self.classes_known():
+        for name in names_of(cst.parse_expression(text)).read - local - self.classes_known() - self.helper_names():
             if name not in self.ev.scope.names and not hasattr(builtins, name):
                 raise Refusal("KT201", f"`{name}`, which a size of this model depends on, is not known here")
 

@@ -1,4 +1,4 @@
-"""What a network of ``keras.applications`` is: how its call binds, which input it takes, and how its layers are made."""
+"""What a network of ``keras.applications`` is: how its call binds, what it takes, and how its layers are made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Tensor
+from transpiler.graph.symbolic import is_known, number
 from transpiler.rules.base import Param, params
 
 Add = Callable[[str, Any, tuple[Any, ...], dict[str, Any]], Tensor]
@@ -143,10 +144,21 @@ def check_settings(app: Application, settings: Settings) -> None:
         raise Refusal("KT103", "there are ImageNet weights for `depth_multiplier=1` only")
 
 
+def channels_of(x: Tensor) -> int:
+    """The number of channels of a tensor, which must be known."""
+    size = x.shape[-1]
+    if size is None or not is_known(size):
+        raise Refusal("KT201", "the number of channels of the images must be known")
+    return int(number(size))
+
+
 def pad_before_stride(x: Tensor, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """The zero padding that Keras puts before a convolution with stride 2, so that even sizes are halved."""
     height, width = x.shape[1:3]
-    even = (1, 1) if height is None else (1 - int(height) % 2, 1 - int(width) % 2)
+    if height is not None and not (is_known(height) and is_known(width)):
+        raise Refusal("KT201", "the size of the images must be known")
+    known = height is not None and width is not None
+    even = (1 - int(number(height)) % 2, 1 - int(number(width)) % 2) if known else (1, 1)
     half = kernel_size // 2
     return (half - even[0], half), (half - even[1], half)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transpiler.applications.base import Application, Build, Net, Settings, kernels_file, named
+from transpiler.applications.base import Application, Build, Net, Settings, channels_of, kernels_file, named
 from transpiler.graph.keras import Tensor
 
 _BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
@@ -24,7 +24,7 @@ def _dense_layer(net: Net, x: Tensor, name: str) -> Tensor:
 
 def _transition(net: Net, x: Tensor, name: str) -> Tensor:
     x = _norm_relu(net, x, f"{name}_")
-    x = net("Conv2D", x, int(x.shape[-1] * 0.5), 1, use_bias=False, name=f"{name}_conv")
+    x = net("Conv2D", x, int(channels_of(x) * 0.5), 1, use_bias=False, name=f"{name}_conv")
     return net("AveragePooling2D", x, 2, strides=2, name=f"{name}_pool")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transpiler.applications.base import Application, Net, Settings, divisible, pad_before_stride
+from transpiler.applications.base import Application, Net, Settings, channels_of, divisible, pad_before_stride
 from transpiler.graph.keras import Tensor
 from transpiler.rules.base import params
 
@@ -51,7 +51,7 @@ def _norm(net: Net, x: Tensor, name: str) -> Tensor:
 
 
 def _inverted(net: Net, x: Tensor, filters: int, stride: int, expansion: int, number: int, alpha: float) -> Tensor:
-    channels = x.shape[-1]
+    channels = channels_of(x)
     width = divisible(int(filters * alpha))
     prefix = f"block_{number}_" if number else "expanded_conv_"
     inputs = x

@@ -60,6 +60,4 @@ def _build(net: Net, x: Tensor, settings: Settings) -> Tensor:
     return net.classified(net("GlobalAveragePooling2D", x, name="avg_pool"), settings)
 
 
-NETWORKS = {
-    "Xception": Application(_build, kernels_file("xception"), named("xception"), default_size=299, min_size=71)
-}
+NETWORKS = {"Xception": Application(_build, kernels_file("xception"), named("xception"), default_size=299, min_size=71)}

@@ -8,6 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
 from transpiler.graph.program import Action
 from transpiler.rules.data import FUNCTIONS
+from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
 
 _SETS = "keras.datasets."
 _PLAIN = {
@@ -31,6 +32,11 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return _to_categorical(texts, helpers)
     if symbol == "keras.utils.get_file":
         return _get_file(action, texts, helpers)
+    if symbol in PREPROCESS:
+        mode = preprocess_mode(symbol, dict(action.args))
+        return texts["x"] if mode == "none" else f"{helpers.use(f'preprocess_{mode}')}({texts['x']})"
+    if symbol in DECODE:
+        return call(helpers.use("decode_predictions"), symbol, texts)
     if symbol == "keras.utils.set_random_seed":
         seed = texts["seed"]
         return [f"random.seed({seed})", f"np.random.seed({seed})", f"torch.manual_seed({seed})"]

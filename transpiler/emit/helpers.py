@@ -23,7 +23,7 @@ _TABLES = {
 }
 _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099c9e383dc6e5f11a921"}
 _DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
-         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters")  # fmt: skip
+         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "decode_predictions")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
 _LOOPS = ("to_tensor", "make_loader", "class_weights", "set_trainable", "select_trainable", "as_list", "weighted_mean",
           "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict")  # fmt: skip
@@ -33,6 +33,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{f"load_{name}": ("data/load_table", {"which": name, "digest": digest}) for name, digest in _TABLES.items()},
     **{f"{name}_word_index": ("data/load_word_index", {"which": name, "digest": d}) for name, d in _WORDS.items()},
     **{name: (f"data/{name}", {}) for name in _ARRAYS},
+    **{f"preprocess_{mode}": ("data/preprocess", {"which": mode}) for mode in ("caffe", "tf", "torch")},
     **{name: ("training/losses", {"which": name}) for name in _LOSSES},
     "KerasAdam": ("training/optimizers", {"which": "KerasAdam", "name": "KerasAdam", "base": "Adam"}),
     "KerasAdamW": ("training/optimizers", {"which": "KerasAdam", "name": "KerasAdamW", "base": "AdamW"}),

@@ -23,6 +23,7 @@ from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor,
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.data import FUNCTIONS, infer_function
+from transpiler.rules.imagenet import PREPROCESS
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
 from transpiler.rules.runtime import DEVICES, REPLACED, WITHOUT_EFFECT
@@ -98,7 +99,10 @@ def _reason(name: str) -> str:
 def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.operators import make_op
+    from transpiler.evaluate.pretrained import preprocess
 
+    if name in PREPROCESS:
+        return preprocess(ev, name, args, kwargs, node)
     if name.startswith("keras.activations."):
         layer = make_layer(ev, "keras.layers.Activation", [name.rpartition(".")[2]], {}, node, anonymous=True)
         return call_layer(ev, layer, args, kwargs, node)

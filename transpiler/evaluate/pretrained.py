@@ -14,16 +14,16 @@ from transpiler.diagnostics import Refusal, diagnostic
 from transpiler.evaluate.core import Evaluator, require_known
 from transpiler.evaluate.layers import call_layer, make_layer, shape_of
 from transpiler.evaluate.models import make_input, make_model
+from transpiler.evaluate.operators import make_op
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Frame, Model, Pretrained, Tensor
 from transpiler.rules.base import LAYERS, bind
+from transpiler.rules.imagenet import PREPROCESS_OP, SIGNATURES, preprocess_mode
 
 _KERAS_FILE = (".weights.h5", ".h5", ".hdf5", ".keras")
 
 
-def make_application(
-    ev: Evaluator, symbol: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
-) -> Model:
+def make_application(ev: Evaluator, symbol: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Model:
     """``VGG16(weights=…)``."""
     app = APPLICATIONS[symbol]
     bound = bind(symbol.removeprefix(PREFIX), app.signature, tuple(args), kwargs)
@@ -150,3 +150,10 @@ def _pretrained(ev: Evaluator, app: Application, settings: Settings, node: cst.C
     if found not in ev.diagnostics:
         ev.diagnostics.append(found)
     return Pretrained(path, file)
+
+
+def preprocess(ev: Evaluator, symbol: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """``preprocess_input`` of a tensor of a model."""
+    bound = bind(symbol, SIGNATURES[symbol], tuple(args), kwargs)
+    mode = preprocess_mode(symbol, bound)
+    return bound["x"] if mode == "none" else make_op(ev, PREPROCESS_OP, (bound["x"], mode), {}, node)

@@ -194,20 +194,19 @@ def _render(
     instances = _instances(ev, model, memo) | _shared_modules(model, torch_model, translation)
     pretrained = _nested_weights(torch_model, instances, translation)
     emit = EmitOptions(instances=instances, pretrained=pretrained)
-    rendered = render_model(torch_model, wanted, submodels=submodels, options=emit)
+    told = f"{model.application.rpartition('.')[2]} as in keras.applications." if model.application else ""
+    rendered = render_model(torch_model, wanted, docstring=told, submodels=submodels, options=emit)
     for found in translation.models.values():
         if _same_class(found, wanted, rendered):
             translation.models[id(model)] = TranslatedModel(model, torch_model, found.class_name, rendered)
             return
     name = _free(wanted, taken | ev.program.names)
     if name != wanted:
-        rendered = render_model(torch_model, name, submodels=submodels, options=emit)
+        rendered = render_model(torch_model, name, docstring=told, submodels=submodels, options=emit)
     translation.models[id(model)] = TranslatedModel(model, torch_model, name, rendered)
 
 
-def _nested_weights(
-    torch_model: TorchModel, instances: Mapping[int, str], translation: Translation
-) -> dict[int, str]:
+def _nested_weights(torch_model: TorchModel, instances: Mapping[int, str], translation: Translation) -> dict[int, str]:
     """How the networks with pretrained weights that a class makes itself get these."""
     inner = [module.subgraph for module in torch_model.modules() if module.subgraph is not None]
     own = [graph for graph in inner if graph.source.pretrained is not None and id(graph) not in instances]
@@ -272,7 +271,7 @@ def _same_class(found: TranslatedModel, wanted: str, rendered: RenderedModel) ->
 def _free(name: str, taken: set[str]) -> str:
     number, result = 2, name
     while result in taken:
-        result, number = f"{name}{number}", number + 1
+        result, number = f"{name}{'_' if name[-1].isdigit() else ''}{number}", number + 1
     return result
 
 

@@ -49,9 +49,9 @@ def _same_layers(both: Twin) -> None:
     assert both.shapes() == [tuple(v.shape) for layer in both.keras.layers for v in layer.weights]
 
 
-def _same_numbers(both: Twin) -> None:
+def _same_numbers(both: Twin, contrast: float = 2) -> None:
     size = both.keras.input_shape[1]
-    images = np.random.default_rng(1).uniform(-2, 2, (2, size, size, 3))
+    images = np.random.default_rng(1).uniform(-contrast, contrast, (2, size, size, 3))
     ours, theirs = both.outputs(images)
     assert ours.shape == theirs.shape
     scale = np.abs(theirs).max()

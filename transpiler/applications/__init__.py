@@ -10,7 +10,9 @@ from transpiler.applications import (
     densenet,
     efficientnet,
     inception,
+    inception_resnet,
     mobilenet,
+    mobilenet_v3,
     resnet,
     vgg,
     xception,
@@ -18,7 +20,9 @@ from transpiler.applications import (
 from transpiler.applications.base import Application, Net, Settings, check_settings, checked_shape
 
 PREFIX = "keras.applications."
-_FAMILIES = (vgg, resnet, inception, mobilenet, xception, densenet, efficientnet)
+_FAMILIES = (
+    vgg, resnet, inception, inception_resnet, mobilenet, mobilenet_v3, xception, densenet, efficientnet,
+)  # fmt: skip
 
 APPLICATIONS: dict[str, Application] = {
     f"{PREFIX}{name}": network for family in _FAMILIES for name, network in family.NETWORKS.items()

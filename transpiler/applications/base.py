@@ -9,11 +9,12 @@ from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import Tensor
-from transpiler.graph.symbolic import is_known, number
+from transpiler.graph.symbolic import Dim, is_known, number
 from transpiler.rules.base import Param, params
 
 Add = Callable[[str, Any, tuple[Any, ...], dict[str, Any]], Tensor]
 Enter = Callable[[str], AbstractContextManager[None]]
+Operate = Callable[[str, tuple[Any, ...]], Tensor]
 
 STANDARD = params(
     "include_top=True, weights='imagenet', input_tensor=None, input_shape=None, pooling=None, classes=1000, "
@@ -46,9 +47,14 @@ class Net:
 
     add: Add
     enter: Enter
+    operate: Operate
 
     def __call__(self, kind: str, inputs: Any, *args: Any, **config: Any) -> Tensor:
-        return self.add(f"keras.layers.{kind}", inputs, args, config)
+        return self.add(kind if "." in kind else f"keras.layers.{kind}", inputs, args, config)
+
+    def op(self, name: str, *args: Any) -> Tensor:
+        """An operation on tensors that is no layer: ``net.op("add", x, 3.0)``."""
+        return self.operate(f"keras.ops.{name}", args)
 
     @contextmanager
     def block(self, name: str) -> Iterator[None]:
@@ -78,7 +84,8 @@ class Application:
 
     ``file`` gives the name of Keras' weight file. ``model_name`` is the name of the model where the call gives none.
     ``default_size`` is the height and width where the call gives none; ``sizes`` are others for which there are
-    weights. ``widths`` are the values of ``alpha`` that there are weights for.
+    weights. ``widths`` are the values of ``alpha`` that there are weights for. ``any_size``: the size of the images is
+    left open also where there is a classifier. ``sized_by_input``: the images' size is that of ``input_tensor``.
     """
 
     build: Build
@@ -89,6 +96,8 @@ class Application:
     min_size: int = 32
     sizes: tuple[int, ...] = ()
     widths: tuple[float, ...] = ()
+    any_size: bool = False
+    sized_by_input: bool = False
 
 
 def kernels_file(stem: str) -> Callable[[Settings], str]:
@@ -105,12 +114,18 @@ def named(name: str) -> Callable[[Settings], str]:
     return lambda settings: name
 
 
-def checked_shape(app: Application, given: tuple[Any, ...] | None, settings: Settings) -> tuple[Any, ...]:
+def checked_shape(
+    app: Application, given: tuple[Any, ...] | None, tensor: Tensor | None, settings: Settings
+) -> tuple[Any, ...]:
     """The shape of the images that a network takes; refused where Keras would raise."""
     usual = app.default_size
-    if app.sizes and given is not None and len(given) == 3 and given[0] == given[1] and given[0] in app.sizes:
-        usual = given[0]
+    told = tensor.shape[1:] if given is None and tensor is not None and app.sized_by_input else given
+    if told is not None and len(told) == 3 and told[0] == told[1] and told[0] in app.sizes:
+        usual = _known(told[0])
     default = (usual, usual, 3)
+    if app.any_size:
+        _check_given(app, given or (None, None, 3), settings)
+        return given or (None, None, 3)
     if settings.imagenet and settings.include_top:
         if given is not None and tuple(given) != default:
             raise Refusal("KT103", f"with its classifier and ImageNet weights, `input_shape` must be {default}")
@@ -128,7 +143,7 @@ def _check_given(app: Application, given: tuple[Any, ...], settings: Settings) -
         raise Refusal("KT103", f"ImageNet weights are for three channels, not {given[-1]}")
     if any(size is not None and size < app.min_size for size in given[:2]):
         raise Refusal("KT103", f"the images must be at least {app.min_size} by {app.min_size}")
-    if settings.include_top and None in given:
+    if settings.include_top and None in given and not app.any_size:
         raise Refusal("KT103", "with `include_top=True` the `input_shape` must be given in full")
 
 
@@ -140,25 +155,26 @@ def check_settings(app: Application, settings: Settings) -> None:
         raise Refusal("KT103", "with pretrained weights `classifier_activation` must be None or 'softmax'")
     if settings.imagenet and app.widths and settings.extra["alpha"] not in app.widths:
         raise Refusal("KT103", f"there are ImageNet weights for `alpha` in {app.widths} only")
+    if settings.imagenet and settings.extra.get("minimalistic") and settings.extra["alpha"] != 1.0:
+        raise Refusal("KT103", "there are ImageNet weights of the minimalistic network for `alpha=1.0` only")
     if settings.imagenet and settings.extra.get("depth_multiplier", 1) != 1:
         raise Refusal("KT103", "there are ImageNet weights for `depth_multiplier=1` only")
 
 
 def channels_of(x: Tensor) -> int:
     """The number of channels of a tensor, which must be known."""
-    size = x.shape[-1]
+    return _known(x.shape[-1])
+
+
+def _known(size: Dim) -> int:
     if size is None or not is_known(size):
-        raise Refusal("KT201", "the number of channels of the images must be known")
+        raise Refusal("KT201", "the sizes of the images must be known where this network is built")
     return int(number(size))
 
 
 def pad_before_stride(x: Tensor, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """The zero padding that Keras puts before a convolution with stride 2, so that even sizes are halved."""
-    height, width = x.shape[1:3]
-    if height is not None and not (is_known(height) and is_known(width)):
-        raise Refusal("KT201", "the size of the images must be known")
-    known = height is not None and width is not None
-    even = (1 - int(number(height)) % 2, 1 - int(number(width)) % 2) if known else (1, 1)
+    even = tuple(1 if size is None else 1 - _known(size) % 2 for size in x.shape[1:3])
     half = kernel_size // 2
     return (half - even[0], half), (half - even[1], half)
 

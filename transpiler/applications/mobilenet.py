@@ -122,5 +122,6 @@ NETWORKS = {
         params(f"input_shape=None, alpha=1.0, {_REST}{_LAST}"),
         sizes=_SIZES_V2,
         widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+        sized_by_input=True,
     ),
 }

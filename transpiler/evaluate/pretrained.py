@@ -54,7 +54,8 @@ def _settings(ev: Evaluator, app: Application, bound: dict[str, Any]) -> Setting
         "", bool(known("include_top")), weights, pooling, known("classes"),
         _activation(bound["classifier_activation"]), extra={key: known(key) for key in set(bound) - common - {"name"}},
     )  # fmt: skip
-    shape = checked_shape(app, _given_shape(bound, app, given), given)
+    tensor = bound["input_tensor"] if isinstance(bound["input_tensor"], Tensor) else None
+    shape = checked_shape(app, _given_shape(bound), tensor, given)
     settings = _with(given, shape=shape)
     name = known("name")
     return _with(settings, name=app.model_name(settings) if name is None else str(name))
@@ -64,7 +65,7 @@ def _with(settings: Settings, **changes: Any) -> Settings:
     return replace(settings, **changes)
 
 
-def _given_shape(bound: dict[str, Any], app: Application, settings: Settings) -> tuple[Any, ...] | None:
+def _given_shape(bound: dict[str, Any]) -> tuple[Any, ...] | None:
     """``input_shape``, its numbers known."""
     shape = bound["input_shape"]
     if shape is None:
@@ -124,7 +125,11 @@ def _net(ev: Evaluator, node: cst.CSTNode) -> Net:
         with ev.frame(Frame("call", name, ev.span(node), turns[name])):
             yield
 
-    return Net(add, enter)
+    def operate(symbol: str, args: tuple[Any, ...]) -> Tensor:
+        made: Tensor = make_op(ev, symbol, args, {}, node)
+        return made
+
+    return Net(add, enter, operate)
 
 
 def _pretrained(ev: Evaluator, app: Application, settings: Settings, node: cst.CSTNode) -> Pretrained:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import TensorSpec
+from transpiler.graph.keras import Layer, TensorSpec
 from transpiler.graph.torch import Value
-from transpiler.rules.base import Param, params
+from transpiler.rules.base import LayerRule, Param, layer_rule, params
 from transpiler.rules.layout import literal
 from transpiler.rules.ops_base import FLOATS, as_float, op
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _APPLICATIONS = "keras.applications."
 PREPROCESS_OP = "keras.applications.preprocess"
+SCALED_SUM = "keras.applications.CustomScaleLayer"
 _GENERAL = f"{_APPLICATIONS}imagenet_utils.preprocess_input"
 
 # How each module's `preprocess_input` scales; those of "none" do nothing, for their networks begin with it.
@@ -68,3 +69,22 @@ def _preprocess(cx: Lowering, x: Value, mode: str) -> Value:
     }[mode]
     value: Value = cx.op(template, x, _spec(x.spec, mode), x.layout, operator=True)
     return value
+
+
+@layer_rule(SCALED_SUM)
+class CustomScaleLayer(LayerRule):
+    """The sum of InceptionResNetV2's blocks: the input and a part of the residual."""
+
+    layout = "any"
+    params = params("scale")
+
+    def infer(self, layer: Layer, inputs: Any, **call: Any) -> TensorSpec:
+        first: TensorSpec = inputs[0]
+        return first
+
+    def lower(self, cx: Lowering, layer: Layer, inputs: Any, training: Any = None) -> Value:
+        scale = layer.config["scale"]
+        values = cx.align(inputs)
+        template = "{0} + {1}" if scale == 1 else f"{{0}} + {{1}} * {literal(scale)}"
+        value: Value = cx.op(template, values, values[0].spec, values[0].layout, operator=True)
+        return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 from transpiler.applications import (
     densenet,
     efficientnet,
+    efficientnet_v2,
     inception,
     inception_resnet,
     mobilenet,
@@ -22,6 +23,7 @@ from transpiler.applications.base import Application, Net, Settings, check_setti
 PREFIX = "keras.applications."
 _FAMILIES = (
     vgg, resnet, inception, inception_resnet, mobilenet, mobilenet_v3, xception, densenet, efficientnet,
+    efficientnet_v2,
 )  # fmt: skip
 
 APPLICATIONS: dict[str, Application] = {

@@ -9,11 +9,11 @@ from typing import Any
 from transpiler.applications.base import Application, Build, Net, Settings, divisible, named, pad_before_stride
 from transpiler.graph.keras import ApiObject, Tensor
 
-_CONV_INIT = ApiObject(
+CONV_INIT = ApiObject(
     "keras.initializers.VarianceScaling",
     {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal", "seed": None},
 )
-_DENSE_INIT = ApiObject(
+DENSE_INIT = ApiObject(
     "keras.initializers.VarianceScaling",
     {"scale": 1.0 / 3.0, "mode": "fan_out", "distribution": "uniform", "seed": None},
 )
@@ -59,7 +59,7 @@ _STAGES = (
 
 def _conv(net: Net, x: Tensor, filters: int, size: int, name: str, **config: Any) -> Tensor:
     config = {"padding": "same", "use_bias": False, **config}
-    return net("Conv2D", x, filters, size, kernel_initializer=_CONV_INIT, name=name, **config)
+    return net("Conv2D", x, filters, size, kernel_initializer=CONV_INIT, name=name, **config)
 
 
 def _norm_swish(net: Net, x: Tensor, name: str) -> Tensor:
@@ -72,12 +72,12 @@ def _depthwise(net: Net, x: Tensor, stage: Stage, name: str) -> Tensor:
         x = net("ZeroPadding2D", x, padding=pad_before_stride(x, stage.kernel), name=f"{name}dwconv_pad")
     x = net(
         "DepthwiseConv2D", x, stage.kernel, strides=stage.stride, padding="valid" if stage.stride == 2 else "same",
-        use_bias=False, depthwise_initializer=_CONV_INIT, name=f"{name}dwconv",
+        use_bias=False, depthwise_initializer=CONV_INIT, name=f"{name}dwconv",
     )  # fmt: skip
     return _norm_swish(net, x, name)
 
 
-def _excited(net: Net, x: Tensor, squeezed: int, filters: int, name: str) -> Tensor:
+def excited(net: Net, x: Tensor, squeezed: int, filters: int, name: str) -> Tensor:
     """Squeeze and excitation."""
     gate = net("GlobalAveragePooling2D", x, name=f"{name}se_squeeze")
     gate = net("Reshape", gate, (1, 1, filters), name=f"{name}se_reshape")
@@ -92,7 +92,7 @@ def _block(net: Net, inputs: Tensor, stage: Stage, drop: float, name: str) -> Te
     if stage.expansion != 1:
         x = _norm_swish(net, _conv(net, x, filters, 1, f"{name}expand_conv"), f"{name}expand_")
     x = _depthwise(net, x, stage, name)
-    x = _excited(net, x, max(1, int(stage.filters_in * 0.25)), filters, name)
+    x = excited(net, x, max(1, int(stage.filters_in * 0.25)), filters, name)
     x = _conv(net, x, stage.filters_out, 1, f"{name}project_conv")
     x = net("BatchNormalization", x, axis=3, name=f"{name}project_bn")
     if stage.stride != 1 or stage.filters_in != stage.filters_out:
@@ -136,7 +136,7 @@ def _builder(scale: Scale) -> Build:
             return net.pooled(x, settings, "avg_pool", "max_pool")
         x = net("GlobalAveragePooling2D", x, name="avg_pool")
         x = net("Dropout", x, scale.dropout, name="top_dropout")
-        return net.classified(x, settings, kernel_initializer=_DENSE_INIT)
+        return net.classified(x, settings, kernel_initializer=DENSE_INIT)
 
     return build
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from transpiler.applications import APPLICATIONS
+from transpiler.applications import APPLICATIONS, PREFIX
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import (
     Evaluator,
@@ -51,6 +51,8 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         return clone_model(ev, args[0], node)
     if name in APPLICATIONS:
         return make_application(ev, name, args, kwargs, node)
+    if name in REFUSED and name.startswith(PREFIX):
+        raise Refusal("KT101", f"`{name}` is not translated" + _reason(name))
     if name in MERGE_FUNCTIONS:
         layer = make_layer(
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node

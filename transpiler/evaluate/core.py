@@ -65,6 +65,7 @@ class Facts:
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
+    takes_apart: set[int] = field(default_factory=set)  # functions that use parts of a network which they make whole
     described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
 
 

@@ -115,6 +115,8 @@ def with_whole_networks(ev: Evaluator, model: Model) -> list[Node]:
         inside = {id(node) for node in network.nodes}
         rest = [node for node in nodes if id(node) not in inside]
         if len(rest) + len(inside) != len(nodes) or not rest or _reads_within(model, rest, network):
+            if len(rest) < len(nodes) and ev.inside is not None:
+                ev.facts.takes_apart.add(id(ev.inside))
             continue
         at = next(place for place, node in enumerate(nodes) if node is network.nodes[-1])
         call = Node(network, (network.inputs,), {}, network.origin, tuple(network.output_tensors()), network.outputs)

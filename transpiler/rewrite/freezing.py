@@ -51,6 +51,17 @@ class Freezing:
             check_unfreezing(list(found.torch.modules()), known is not False)
         return self._helper() if self.ev.toggles else None
 
+    def path_of(self, model: Any) -> str | None:
+        """How the output names a nested model that the source has no variable for."""
+        found = self.translation.models.get(id(model))
+        if found is None or found.model.reference is not None:
+            return None
+        for outer in self.translation.models.values():
+            held = [module for module in outer.torch.modules() if module.subgraph is found.torch]
+            if held and outer.model.reference is not None:
+                return outer.model.reference + access(outer.rendered.paths[id(held[0])])
+        return None
+
     def _helper(self) -> str:
         return self.use_helper(SET_TRAINABLE)
 
@@ -81,8 +92,6 @@ class Freezing:
         return found
 
     def _targets(self, each: Freeze, can_name: Callable[[str], bool]) -> list[str]:
-        from transpiler.rewrite.models import access
-
         found = []
         for owner, module in self._owners(each):
             reference = owner.model.reference
@@ -105,6 +114,11 @@ class Freezing:
         return [f"for layer in ({', '.join(targets)}):", "    " + call.format("layer")]
 
 
+def access(path: str) -> str:
+    """``features.0`` → ``.features[0]``."""
+    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
+
+
 def check_unfreezing(modules: list[Module], flag: bool) -> None:
     """Refuse to start the training of modules that hold a parameter which Keras does not have."""
     for module in modules:
@@ -112,4 +126,4 @@ def check_unfreezing(modules: list[Module], flag: bool) -> None:
             raise Refusal("KT105", f"starting to train a `{module.cls}` that was frozen is not translated")
 
 
-__all__ = ["SET_TRAINABLE", "Freezing", "check_unfreezing"]
+__all__ = ["SET_TRAINABLE", "Freezing", "access", "check_unfreezing"]

@@ -19,6 +19,7 @@ from transpiler.graph.torch import FIRST, Module, TorchModel
 from transpiler.options import Options
 from transpiler.result import ModelSummary
 from transpiler.rewrite.disposition import Dispositions
+from transpiler.rewrite.freezing import access
 from transpiler.rewrite.program import ModelCode
 from transpiler.rules.lowering import LowerOptions, lower, walk_values
 from transpiler.weights.spec import build_weight_spec
@@ -251,11 +252,6 @@ def _module_of(owner: TranslatedModel, module: Module) -> Module | None:
         if own.layer is module.layer and own.suffix == module.suffix:
             return own
     return None
-
-
-def access(path: str) -> str:
-    """``features.0`` → ``.features[0]``."""
-    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
 
 
 def _vanishes_with(dispositions: Dispositions, nested: list[Creation], outer: list[Creation]) -> bool:

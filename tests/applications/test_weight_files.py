@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("h5py")
 
 from tests.applications.networks import redraw  # noqa: E402
@@ -89,3 +89,72 @@ def test_weights_of_a_named_file() -> None:
     assert result.complete
     assert '"flowers/vgg.pt"' in result.code
     assert "--weights flowers/vgg.weights.h5 --model vgg16" in result.diagnostics[0].hint
+
+
+_BASE = "MobileNet(weights='imagenet', input_shape=(32, 32, 3), alpha=0.25, include_top=False)"
+_PLACES = {
+    "a head in a builder": f"""
+def build():
+    base = {_BASE}
+    return Model(base.input, GlobalAveragePooling2D()(base.output))
+model = build()
+""",
+    "a part in a builder": f"""
+def build():
+    base = {_BASE}
+    return Model(base.input, base.get_layer("conv_pw_5_relu").output)
+model = build()
+""",
+    "added without a name": f"""
+model = Sequential()
+model.add({_BASE})
+model.add(GlobalAveragePooling2D())
+model.layers[0].trainable = False
+""",
+    "frozen in one line": f"""
+base = {_BASE}
+for layer in base.layers: layer.trainable = False
+model = Model(base.input, [l.output for l in base.layers if l.name.endswith("3_relu")])
+""",
+    "behind layers of the program's": f"""
+inputs = Input((32, 32, 1))
+base = {_BASE.replace("include_top", "input_tensor=Concatenate()([inputs] * 3), include_top")}
+model = Model(inputs, GlobalAveragePooling2D()(base.output))
+""",
+}
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_weights_arrive_where_the_network_is_built(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keras.src.utils import file_utils
+
+    keras.config.set_floatx("float32")
+    keras.utils.clear_session()
+    name = "mobilenet_2_5_224_tf_no_top"
+    file = tmp_path / f"{name}.weights.h5"
+    judge = keras.applications.MobileNet(weights=None, input_shape=(32, 32, 3), alpha=0.25, include_top=False)
+    redraw(judge)
+    judge.save_weights(file)
+    monkeypatch.setattr(file_utils, "get_file", lambda *given, **options: str(file))
+    source = (
+        "from keras import Input\nfrom keras.applications import MobileNet\n"
+        "from keras.models import Model, Sequential\n"
+        f"from keras.layers import Concatenate, GlobalAveragePooling2D\n{_PLACES[place]}"
+    )
+    result = transpile(source)
+    assert result.complete, result.diagnostics
+    plain = transpile(f"from keras.applications import MobileNet\nbase = {_BASE}\n")
+    convert_weights(plain, file, tmp_path / f"{name}.pt", "base")
+    monkeypatch.chdir(tmp_path)
+    theirs: dict[str, Any] = {}
+    ours: dict[str, Any] = {}
+    exec(source, theirs)
+    exec(result.code, ours)
+    images = np.random.default_rng(0).uniform(-2, 2, (2, *theirs["model"].input_shape[1:])).astype("float32")
+    with torch.no_grad():
+        got = ours["model"].eval()(torch.from_numpy(images).permute(0, 3, 1, 2))
+    wanted = theirs["model"].predict(images, verbose=0)
+    pairs = [(got, wanted)] if isinstance(got, torch.Tensor) else zip(got, wanted, strict=True)
+    for mine, judged in pairs:
+        mine = mine.permute(0, 2, 3, 1) if mine.ndim == 4 else mine
+        assert np.abs(mine.numpy() - judged).max() <= 1e-4 * np.abs(judged).max()

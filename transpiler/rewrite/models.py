@@ -76,7 +76,11 @@ class Translation:
         """What the rewriter needs, by the identity of the model."""
         return {
             key: ModelCode(
-                found.class_name, found.rendered.code, _leaves(found.torch), partial(self._constructed, found)
+                found.class_name,
+                found.rendered.code,
+                _leaves(found.torch),
+                partial(self._constructed, found),
+                [id(module.subgraph.source) for module in found.torch.modules() if module.subgraph is not None],
             )
             for key, found in self.models.items()
         }

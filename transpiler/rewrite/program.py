@@ -48,6 +48,7 @@ class ModelCode:
     code: str
     leaves: list[Leaf]  # the numbers behind its parameters
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
+    nested: list[int] = field(default_factory=list)  # models that it holds, by identity
 
 
 @dataclass(eq=False)
@@ -338,6 +339,8 @@ class Rewriter:
     def _write_class(self, model: ModelCode) -> None:
         if model.class_name not in self.written:
             self.written.add(model.class_name)
+            for inner in (self.models[key] for key in model.nested if key in self.models):
+                self._write_class(inner)
             self.classes.append(model.code)
 
     # -- compound statements ----------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

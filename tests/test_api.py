@@ -78,3 +78,11 @@ def test_every_helper_is_python(path: Path) -> None:
     source = helper_source(path.name.removesuffix(".py.jinja"))
     compile(source, path.name, "exec")
     assert source.endswith("\n")
+
+
+def test_a_program_without_keras_comes_back_as_it_is() -> None:
+    """Byte for byte, however black would lay it out."""
+    source = "x   = [ 1,2 ]  # keras\r\n\n\nprint( x )"
+    result = transpile(source)
+    assert result.code == source
+    assert result.complete

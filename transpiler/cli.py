@@ -11,8 +11,8 @@ import click
 from transpiler import __version__
 
 EPILOG = """Exit status: 0 all translated; 1 something could not be translated (the output is written, and raises
-NotImplementedError where something is missing), or --check found a difference; 2 usage error, or an input that
-cannot be read or parsed."""
+NotImplementedError where something is missing), --check found a difference, or --verify a mismatch; 2 usage error, an
+input that cannot be read or parsed, or --verify without keras and torch."""
 
 
 @click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,6 +23,7 @@ cannot be read or parsed."""
 @click.option("--weights", metavar="FILE", help="Convert this Keras weight file (.weights.h5, .h5, .keras).")
 @click.option("--weights-out", metavar="FILE", help="Where to: .pt or .safetensors.  [default: same stem, .pt]")
 @click.option("--model", metavar="NAME", help="The model the weights are of, as the source calls it.")
+@click.option("--verify", is_flag=True, help="Compare with real Keras: runs code of FILE (nothing else does).")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if an output would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @click.option("--report", metavar="FILE", help="Write diagnostics and models as JSON.")
@@ -43,6 +44,7 @@ def command(
     weights: str | None,
     weights_out: str | None,
     model: str | None,
+    verify: bool,
     check: bool,
     diff: bool,
     report: str | None,
@@ -64,6 +66,7 @@ def command(
         weights=Path(weights) if weights else None,
         weights_out=Path(weights_out) if weights_out else None,
         model=model,
+        verify=verify,
         check=check,
         diff=diff,
         report=Path(report) if report else None,

@@ -30,13 +30,21 @@ CODES: dict[str, Rule] = {
     "KT203": Rule("error", "a branch depends on a value known only at run time", "fix the condition, or use --entry"),
     "KT204": Rule("error", "Python construct not supported where a model is built", "rewrite it with plainer Python"),
     "KT205": Rule("error", "the program would fail here", "fix the program"),
+    "KT206": Rule(
+        "error",
+        "a module of the project cannot be had",
+        "check the import, or translate the files together: `transpile DIR`",
+    ),
     "KT301": Rule("error", "training option not supported", "write this part of the training by hand"),
     "KT302": Rule("error", "method not supported", "write this step by hand"),
     "KT303": Rule("error", "one statement builds different models", "give each model its own statement"),
     "KT401": Rule("note", "input size unknown: a lazy module is used", "give the input shape to fix the size"),
     "KT402": Rule("note", "initialiser differs", "pass --init keras"),
-    "KT403": Rule("note", "pretrained weights come from a file", "make the file once with --weights"),
+    "KT403": Rule("note", "a class of another file is written here", "nothing need be done"),
+    "KT404": Rule("note", "left out: nothing that the program computes depends on it", "draw or log it by hand"),
+    "KT405": Rule("note", "pretrained weights come from a file", "make the file once with --weights"),
     "KT501": Rule("error", "weight file does not fit", "check that file and program belong together"),
+    "KT502": Rule("error", "the numbers are not Keras'", "do not use this model; please report it with the input"),
     "KT999": Rule("error", "internal error", "please report it with the input; TRANSPILER_DEBUG=1 shows the details"),
 }
 

@@ -26,7 +26,8 @@ class Job:
     """One input. ``source`` None is standard input, ``target`` None standard output.
 
     ``named`` says that the user named the file, who then hears of it even if there is nothing to do. ``notebook`` is
-    known of standard input only when it has been read.
+    known of standard input only when it has been read. ``base`` is the directory that the file was found from;
+    ``mirrored`` says that the outputs stand below another directory in the same way.
     """
 
     source: Path | None
@@ -35,19 +36,27 @@ class Job:
     named: bool = True
     skip: str = ""  # why it is left alone, if it is
     notebook: bool = False
+    base: Path | None = None
+    mirrored: bool = False
+    importable: bool = True  # its place follows from that of the source: other outputs know where it is
 
     @property
     def shown(self) -> str:
         """The name for messages."""
         return STREAM if self.source is None else os.fsencode(self.source).decode("utf-8", "replace")
 
+    @property
+    def filename(self) -> str:
+        """The name by which the translation knows it: one of a notebook for a notebook, wherever it came from."""
+        return f"{self.shown}{NOTEBOOK}" if self.notebook and self.source is None else self.shown
+
 
 def plan(files: Sequence[str], output: str | None) -> list[Job]:
     """Return the jobs of a command line, or raise :class:`UsageError` before anything is written."""
     if STREAM in files:
         return [_stream_job(files, output)]
-    inputs = list(_expand(files))
     folder = _output_folder(files, output)
+    inputs = [found for found in _expand(files) if not _is_output(found[0], found[2], folder)]
     jobs = [_job(path, base, named, output, folder) for path, base, named in inputs]
     _check_targets(jobs)
     return jobs
@@ -72,7 +81,20 @@ def _expand(files: Sequence[str]) -> Iterator[tuple[Path, Path, bool]]:
             real = each.resolve()
             if real not in seen:
                 seen.add(real)
-                yield each, path if path.is_dir() else each.parent, not path.is_dir()
+                yield each, _base(path) if path.is_dir() else each.parent, not path.is_dir()
+
+
+def _is_output(path: Path, named: bool, folder: Path | None) -> bool:
+    """Whether a file that was found in a directory lies where the outputs go."""
+    return folder is not None and not named and path.resolve().is_relative_to(folder.resolve())
+
+
+def _base(folder: Path) -> Path:
+    """What the outputs are laid out from: the directory itself, or the one above a package, which keeps its name."""
+    found = Path(os.path.abspath(folder))  # noqa: PTH100 - not resolve(): a link stays what it is called
+    while (found / "__init__.py").is_file() and found.parent != found:
+        found = found.parent
+    return found
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -106,15 +128,18 @@ def _job(path: Path, base: Path, named: bool, output: str | None, folder: Path |
     if output == STREAM:
         target = None
     elif folder is not None:
-        target = folder / path.parent.relative_to(base) / settings.output_for(path).name
+        name = path.name if path.name == "__init__.py" else settings.output_for(path).name
+        inner = os.path.relpath(path.parent, base)
+        target = folder / inner / name
     else:
         target = settings.output_for(path) if output is None else Path(output)
         _check_kind(path, target)
-    if settings.excludes(path):
-        return Job(path, target, settings, named, "excluded in pyproject.toml")
     twin_of = _twin_of(path, settings)
     skip = f"the output of {twin_of.name}" if twin_of else ""
-    return Job(path, target, settings, named, skip, path.suffix == NOTEBOOK)
+    if settings.excludes(path):
+        skip = "excluded in pyproject.toml"
+    importable = folder is not None or output is None
+    return Job(path, target, settings, named, skip, path.suffix == NOTEBOOK, base, folder is not None, importable)
 
 
 def _check_kind(path: Path, target: Path) -> None:
@@ -134,8 +159,10 @@ def _twin_of(path: Path, settings: Settings) -> Path | None:
     if matched is None or list(absolute.parts[-1 - len(folders) : -1]) != folders:
         return None
     source = absolute.parents[len(folders)] / f"{matched['name']}{path.suffix}"
+    if source == absolute or not source.is_file():
+        return None
     try:
-        return source if source != absolute and source.is_file() and mentions_keras(source.read_bytes()) else None
+        return source if mentions_keras(source.read_bytes()) or not mentions_keras(absolute.read_bytes()) else None
     except OSError:
         return None
 

@@ -18,10 +18,12 @@ class Options:
 
     ``drop_in``: the module takes and returns exactly the arrays that the Keras model did.
     ``entry``: calls to trace besides the program itself, such as ``"build_unet((128, 128, 3), 2)"``.
+    ``root``: the directory below which the program's own modules are read; without it, no other file is.
     """
 
     drop_in: bool = False
     entry: tuple[str, ...] = ()
+    root: Path | None = None
 
 
 class SettingsError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import torch
 
     from transpiler.weights.spec import ModelWeights
+
+
+ELSEWHERE = -1  # the number of an expression of another file
 
 
 class ModelChoiceError(ValueError):
@@ -56,12 +59,46 @@ class ModelSummary:
 
 
 @dataclass(frozen=True)
+class BuiltModel:
+    """One model that the program builds, as ``--verify`` needs it: plain data.
+
+    ``site`` is the number of the expression that makes it in the sliced source, which of that expression's results
+    it is, and how many there are; the number is ``ELSEWHERE`` where another file makes it. ``summary`` is its place in
+    ``Result.models``, None where it was not translated. ``arguments`` of its constructor are expressions in the terms
+    of that place; ``reference`` is its name there.
+    """
+
+    name: str
+    line: int
+    site: tuple[int, int, int]
+    summary: int | None
+    class_name: str
+    arguments: Mapping[str, str]
+    reference: str | None
+    inputs: tuple[tuple[int | None, ...], ...]
+    dtypes: tuple[str, ...]
+    inputs_first: tuple[bool, ...]
+    outputs_first: tuple[bool, ...]
+    final_activation: str | None
+
+
+@dataclass(frozen=True)
+class Building:
+    """The part of the program that builds its models, as source text, and the models."""
+
+    source: str
+    models: tuple[BuiltModel, ...]
+
+
+@dataclass(frozen=True)
 class Result:
-    """The translated program."""
+    """The translated program. ``read_files`` are the modules of the project that were read for it."""
 
     code: str
     diagnostics: tuple[Diagnostic, ...] = ()
     models: tuple[ModelSummary, ...] = ()
+    read_files: tuple[Path, ...] = ()
+    building: Callable[[], Building] | None = field(default=None, repr=False, compare=False)
 
     @property
     def complete(self) -> bool:

@@ -15,9 +15,10 @@ from transpiler.jobs import Job, UsageError, plan
 from transpiler.result import Result
 from transpiler.source.cells import join
 from transpiler.source.detect import mentions_keras, uses_keras
-from transpiler.source.notebooks import SUFFIX, looks_like_notebook, read_notebook
-from transpiler.source.read import ReadError, SourceText, decode, parse_ast, read_bytes, read_stdin
+from transpiler.source.notebooks import looks_like_notebook, read_notebook
+from transpiler.source.read import ReadError, SourceText, decode, parse_ast, read_bytes, read_source, read_stdin
 from transpiler.source.write import write_atomic
+from transpiler.tree import Tree
 from transpiler.writers import FileResult, render, report
 
 OK, INCOMPLETE, UNUSABLE = 0, 1, 2
@@ -34,6 +35,7 @@ class Request:
     weights: Path | None = None
     weights_out: Path | None = None
     model: str | None = None
+    verify: bool = False
     check: bool = False
     diff: bool = False
     report: Path | None = None
@@ -52,13 +54,16 @@ class Session:
     request: Request
     status: int = OK
     results: list[FileResult] = field(default_factory=list)
+    tree: Tree = field(init=False)
 
     def run(self, files: Sequence[str]) -> int:
         """Do all files, a bad one not keeping the next from its turn; return the exit status."""
         jobs = plan(files, self.request.output)
         self._check_usage(jobs)
+        self.tree = Tree(jobs, self.request.drop_in, self.request.entry)
         for job in jobs:
             self._guarded(job)
+        self._copy_modules()
         self._print_findings(jobs)
         self._write_report()
         return self.status
@@ -108,12 +113,13 @@ class Session:
 
     def _keras_source(self, job: Job, data: bytes) -> SourceText | None:
         """Return the text of a program that uses Keras, None for any other."""
-        if not mentions_keras(data):
-            return None
-        source = decode(data)
-        if job.notebook:
-            return source if join(read_notebook(source.text)).uses_keras else None
-        return source if uses_keras(parse_ast(source.text, job.shown)) else None
+        if mentions_keras(data):
+            source = decode(data)
+            if job.notebook:
+                return source if join(read_notebook(source.text)).uses_keras else None
+            if uses_keras(parse_ast(source.text, job.shown)):
+                return source
+        return decode(data) if not job.notebook and self.tree.concerns_keras(job) else None
 
     def _pass_over(self, job: Job, data: bytes) -> None:
         if job.source is None and job.target is None:
@@ -124,11 +130,7 @@ class Session:
             self._say(f"{job.shown}: no Keras in it; left alone")
 
     def _translate(self, job: Job, source: SourceText) -> None:
-        from transpiler import transpile
-
-        options = job.settings.options(job.source, self.request.drop_in, self.request.entry)
-        name = f"{job.shown}{SUFFIX}" if job.notebook and job.source is None else job.shown
-        result = transpile(source.text, name, options)
+        result = self.tree.translate(job, source.text)
         cells = {cell.number: cell.source for cell in read_notebook(source.text).cells} if job.notebook else {}
         found = FileResult(job.shown, source.text, result.diagnostics, result.models, cells)
         unusable = any(each.code in _UNUSABLE_CODES for each in result.diagnostics)
@@ -139,6 +141,40 @@ class Session:
         self._note(delivered)
         if self.request.weights:
             self._convert_weights(result)
+        if self.request.verify:
+            self._verify(found, job)
+
+    def _verify(self, translated: FileResult, job: Job) -> None:
+        """Compare with real Keras: one line a model; a mismatch becomes a diagnostic."""
+        from transpiler.verify import DIFFERENT, VerifyError, verify
+
+        shown = translated.file
+        self._say(f"{shown}: verify: running the code of this file that builds models, under Keras")
+        try:
+            verdicts = verify(translated.text, job.filename, self.tree.options(job))
+        except VerifyError as error:
+            self._say(f"{shown}: verify: {error}; {error.hint}")
+            self.status = UNUSABLE
+            return
+        for verdict in verdicts:
+            place = verdict.line if verdict.cell is None else f"cell {verdict.cell}:{verdict.line}"
+            self._say(f"{shown}:{place}: verify: {verdict}")
+        if not verdicts:
+            self._say(f"{shown}: verify: no model in it")
+        parted = (v for v in verdicts if v.status == DIFFERENT)
+        if found := tuple(replace(diagnostic("KT502", str(v), v.line), cell=v.cell) for v in parted):
+            self._add(INCOMPLETE, replace(translated, diagnostics=found, models=()))
+
+    def _copy_modules(self) -> None:
+        """Copy the modules without Keras that outputs in another directory import."""
+        for job, path in self.tree.copies():
+            target = self.tree.place(job, path)
+            if target is None:
+                self._say(f"{path}: outside of {job.base}; copy it to where the output can import it")
+            elif target.resolve() != path:
+                source = read_source(path)
+                copy = replace(job, source=path, target=target)
+                self._note(deliver(copy, source.text, source, check=self.request.check, diff=self.request.diff))
 
     def _convert_weights(self, result: Result) -> None:
         from transpiler.weight_files import ConversionError, convert_weights

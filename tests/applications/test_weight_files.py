@@ -57,7 +57,7 @@ def test_name_of_the_file_is_keras(name: str, arguments: str, monkeypatch: pytes
         exec(source, {})
     result = transpile(source)
     assert result.complete
-    assert [(d.code, d.severity) for d in result.diagnostics] == [("KT403", "note")]
+    assert [(d.code, d.severity) for d in result.diagnostics] == [("KT405", "note")]
     assert f"--weights {asked[0]} --model {result.models[0].aliases[0]}" in result.diagnostics[0].hint
     assert f'"{asked[0].removesuffix(".h5")}.pt"' in result.code
 

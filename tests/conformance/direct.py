@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst as cst
 import numpy as np
 import torch
-from libcst.metadata import MetadataWrapper, PositionProvider
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -20,14 +18,16 @@ from transpiler.graph.keras import Layer
 from transpiler.graph.symbolic import Expr
 from transpiler.graph.torch import Call, Code, Module, TorchModel, Value, WeightRef
 from transpiler.rules.lowering import LowerOptions, lower
+from transpiler.source.positions import positions_of
+from transpiler.source.read import parse_module
 from transpiler.template_env import helper_source
 from transpiler.weights.apply import apply_map
 
 
 def translate(source: str, *, drop_in: bool = True) -> TorchModel:
     """The torch graph of the program's last model."""
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    ev = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
+    parsed = parse_module(source)
+    ev = evaluate(parsed.module, positions_of(parsed))
     assert not ev.diagnostics, [(d.code, d.message, d.line) for d in ev.diagnostics]
     return lower(ev.program.models[-1], LowerOptions(drop_in=drop_in))
 
@@ -36,8 +36,8 @@ def codes(source: str) -> list[str]:
     """The diagnostics of a program that is refused when evaluated or lowered."""
     from transpiler.diagnostics import Refusal
 
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    ev = evaluate(wrapper.module, wrapper.resolve(PositionProvider))
+    parsed = parse_module(source)
+    ev = evaluate(parsed.module, positions_of(parsed))
     found = [d.code for d in ev.diagnostics]
     try:
         for model in ev.program.models:
@@ -160,6 +160,9 @@ def redraw(model: Any, rng: np.random.Generator) -> None:
             value = rng.uniform(0.5, 1.5, shape)
         if "seed" not in variable.path:
             variable.assign(value)
+    for layer in getattr(model, "layers", ()):
+        if hasattr(layer, "finalize_state"):  # takes its constants from the variables
+            layer.finalize_state()
 
 
 def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
@@ -176,10 +179,23 @@ def lookup_in(model: Any) -> Callable[[WeightRef], np.ndarray]:
         assert isinstance(ref.layer, Layer)
         owner = layers[ref.layer.name]
         for step in ref.path:
-            owner = getattr(owner, step)
-        return np.asarray(getattr(owner, ref.name).numpy())
+            owner = _of_list(owner, step) if isinstance(owner, (list, tuple)) else getattr(owner, step)
+        adapted = getattr(owner, f"adapt_{ref.name}", None)  # what `Normalization` calls its variables
+        return np.asarray((getattr(owner, ref.name) if adapted is None else adapted).numpy())
 
     return find
+
+
+def _of_list(layers: Sequence[Any], step: str) -> Any:
+    """One of several sublayers by the name that weight files give it: ``gru_cell``, ``gru_cell_1``."""
+    from keras.src.utils.naming import to_snake_case
+
+    taken: dict[str, Any] = {}
+    for layer in layers:
+        base = to_snake_case(type(layer).__name__)
+        count = sum(name.rpartition("_")[0] == base or name == base for name in taken)
+        taken[f"{base}_{count}" if count else base] = layer
+    return taken[step]
 
 
 def check(source: str, *inputs: np.ndarray, drop_in: bool = True, tolerance: float = 1e-9) -> TorchModel:

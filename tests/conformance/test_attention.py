@@ -75,3 +75,25 @@ def test_simple_attention_masked() -> None:
 
 def test_refused() -> None:
     assert "KT102" in codes(models("y = layers.MultiHeadAttention(2, 4, sliding_window=2)(q, q)", SAME, "q"))
+
+
+@pytest.mark.parametrize("settings", ["3, 4, 2", "4, 2, 1, use_bias=False", "2, 3, 3, dropout=0.2", "8, 2, 2"])
+@pytest.mark.parametrize("call", ["", ", use_causal_mask=True", ", return_attention_scores=True"])
+def test_grouped_attention(settings: str, call: str) -> None:
+    layer = f"layers.GroupQueryAttention({settings})"
+    check(models(f"y = {layer}(q, q{call})", SAME, "q"), Q)
+    head = f"{HEAD}q = keras.Input((5, 8))\nv = keras.Input((7, 8))\n"
+    wide = RNG.normal(size=(2, 7, 8))
+    check(models(f"y = {layer}(q, v{call})", head, "[q, v]"), Q, wide)
+    check(models(f"y = {layer}(q, v, layers.Dense(3)(v){call})", head, "[q, v]"), Q, wide)
+
+
+def test_grouped_attention_mask() -> None:
+    head = f"{HEAD}q = keras.Input((5, 8))\nm = keras.Input((5, 5), dtype='bool')\n"
+    mask = np.tril(np.ones((2, 5, 5), bool)) | (RNG.random((2, 5, 5)) < 0.3)
+    check(models("y = layers.GroupQueryAttention(3, 4, 2)(q, q, attention_mask=m)", head, "[q, m]"), Q, mask)
+
+
+@pytest.mark.parametrize("settings", ["3, 4, 3", "3, 4, 2, use_gate=True", "3, 4, 2, sliding_window=2"])
+def test_grouped_attention_refused(settings: str) -> None:
+    assert codes(models(f"y = layers.GroupQueryAttention({settings})(q, q)", SAME, "q"))

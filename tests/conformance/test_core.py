@@ -27,6 +27,7 @@ def run(shape: tuple[int, ...], *chain: str, drop_in: bool = True) -> None:
         "Dense(units=4, activation='gelu')", "Dense(4, kernel_regularizer='l2', bias_initializer='ones')",
         "Dense(4, kernel_initializer={'class_name': 'HeNormal', 'config': {}})",
         "Dense(4, activation=layers.LeakyReLU(0.1))", "Dense(4, activation=lambda t: t * 2 + 1)",
+        "Dense(4, activation=keras.ops.gelu)", "Dense(4, activation=keras.activations.gelu)",
     ],
 )  # fmt: skip
 def test_dense(layer: str, shape: tuple[int, ...]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.emit.graphs import Builder, interpret, load, render, source_file
+from transpiler import transpile
 from transpiler.graph.torch import TorchModel, Value
 
 torch = pytest.importorskip("torch")
@@ -137,3 +138,32 @@ def test_brackets_stand_where_they_are_needed() -> None:
     with torch.inference_mode():
         one, two = torch.randn(2, 4), torch.randn(2, 4)
         assert torch.equal(load(render(tm)).Net()(one, two), torch.relu((one + two) * 0.5))
+
+
+RESIDUAL = """
+from keras import Input, Model, layers
+
+inputs = Input((8, 8, 4))
+x = layers.Conv2D(4, 3, padding="same")(inputs)
+residual = x
+x = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
+x = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
+residual = layers.Conv2D(6, 1)(residual)
+x = layers.add([x, residual])
+model = Model(inputs, layers.Flatten()(x))
+"""
+
+
+def test_a_shortcut_is_computed_before_the_block_that_it_goes_round() -> None:
+    lines = [line.strip() for line in transpile(RESIDUAL, "r.py").code.splitlines()]
+    start = next(at for at, line in enumerate(lines) if line.startswith("residual = "))
+    assert lines[start : start + 2] == ["residual = self.residual(x)", "x = self.block(x)"]
+
+
+def test_a_module_that_is_called_twice_keeps_the_order_of_its_calls() -> None:
+    shared = RESIDUAL.replace("residual = layers.Conv2D(6, 1)(residual)", "residual = shared(residual)")
+    shared = shared.replace('x = layers.Conv2D(6, 3, padding="same", activation="relu")(x)\nx', "x = shared(x)\nx", 1)
+    shared = shared.replace("inputs =", "shared = layers.Conv2D(6, 1)\ninputs =")
+    lines = [line.strip() for line in transpile(shared, "r.py").code.splitlines() if "self.shared(" in line]
+    assert len(lines) == 2
+    assert not lines[0].startswith("residual")

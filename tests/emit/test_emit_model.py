@@ -245,7 +245,7 @@ def test_comments_stand_beside_their_layers() -> None:
     tm = b.build(b.call(b.linear(4, 1), b.relu(x), comments=("# the answer",)))
     tm.source = Model("sequential", [], [], "m", False, ORIGIN)
     code = render(tm).code
-    assert "# first layer\n        self.net" in code
+    assert "self.net = nn.Sequential(\n            # first layer\n            nn.Linear(4, 4)" in code
     assert "# the answer\n            nn.Linear(4, 1)" in code
 
 

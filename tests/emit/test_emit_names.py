@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.emit.graphs import ORIGIN, make_layer
-from transpiler.emit.classnames import class_name_for
+from transpiler.emit.classnames import class_name_for, free_name
 from transpiler.emit.code import constructor_code, float_code, literal, string_code
+from transpiler.emit.describe import model_summary
 from transpiler.emit.names import FILE_NAMES, MODULE_ATTRIBUTES, Namer, Wish, attribute, identifier, snake, variable
 from transpiler.graph.keras import Model
 from transpiler.graph.symbolic import Expr, Leaf
@@ -102,10 +103,34 @@ def test_square_arguments_are_one_number() -> None:
         ("model", None, "keras_script.py", "MLP"),
         ("model", "build_model", "<string>", "MLP"),
         ("list", None, "x.py", "List"),
+        ("softmax_model", None, "x.py", "SoftmaxNet"),
         ("type_error", None, "x.py", "TypeErrorNet"),
     ],
 )
 def test_class_names(hint: str | None, builder: str | None, filename: str, name: str) -> None:
     model = Model("sequential", [], [], "sequential", False, ORIGIN, layers=[make_layer()], hint=hint, builder=builder)
     assert class_name_for(model, filename) == name
-    assert class_name_for(model, filename, {name}) != name
+
+
+def test_a_class_name_that_is_taken() -> None:
+    assert free_name("UNet", {"UNet"}, {"UNet"}) == "UNet2"
+    assert free_name("ResNet50", {"ResNet50"}, ()) == "ResNet50_2"
+    assert free_name("VGG", (), {"VGG", "build"}) == "VGGNet"
+    assert free_name("UNet", (), {"UNet"}) == "UNetModel"
+    assert free_name("UNet", {"UNetModel"}, {"UNet"}) == "UNetModel2"
+
+
+@pytest.mark.parametrize(
+    ("docstring", "summary"),
+    [
+        ("The part that both recordings go through.", "The part that both recordings go through."),
+        ("Builds a U-Net with four levels.\n\nArgs:\n    shape: of the input", "A U-Net with four levels."),
+        ("Build and compile the critic, and return it.", "The critic."),
+        ("Create model", ""),
+        ("Build the model that ``cfg`` describes.", ""),
+        ("``stages`` is a list of (filters, number of blocks).", ""),
+        ("", ""),
+    ],
+)
+def test_docstrings_of_builders(docstring: str, summary: str) -> None:
+    assert model_summary(docstring, ["cfg", "stages"]) == summary

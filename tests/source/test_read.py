@@ -89,4 +89,4 @@ def test_syntax_errors(text: str, line: int, hint: str) -> None:
 
 
 def test_warnings_about_the_users_strings_stay_quiet() -> None:
-    assert parse_module("x = '\\d'\n").code == "x = '\\d'\n"
+    assert parse_module("x = '\\d'\n").module.code == "x = '\\d'\n"

@@ -153,7 +153,7 @@ class Arrays:
         if isinstance(model.outputs, Mapping):
             if any(first) or count == 1:
                 raise Refusal("KT302", "predictions of images, or of one output, in a dict are not translated")
-            return f"dict(zip({tuple(model.outputs)!r}, {text}))"
+            return f"dict(zip({tuple(model.outputs)!r}, {text}, strict=True))"
         if not any(first):
             return text
         use = self.helpers.use("channels_last")

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from transpiler.emit import graph as kinds
-from transpiler.emit.code import LeafNames, constructor_code
+from transpiler.emit.code import LeafNames, constructor_code, literal
 from transpiler.emit.graph import Graph, call_kind, class_kind
 from transpiler.emit.lines import is_generic
 from transpiler.emit.names import Namer, Wish, attribute
 from transpiler.emit.sequential import Chooser, Run, Step
-from transpiler.graph.torch import Call, Module
+from transpiler.graph.keras import CustomModel
+from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module
 
 _WEIGHTY = frozenset((kinds.CONV, kinds.LINEAR, kinds.UP, kinds.RNN, kinds.EMBEDDING))
 _SHAREABLE = frozenset((kinds.POOL, kinds.DROPOUT, kinds.ACTIVATION, kinds.PAD, kinds.UP, kinds.FLATTEN))
@@ -40,6 +41,7 @@ class Layout:
     attributes: list[Attribute]
     paths: dict[int, str]  # id of module → state-dict prefix
     targets: dict[int, str]  # id of module or run → "self.conv1"
+    noted: set[int] = field(default_factory=set)  # ids of calls whose comments stand beside their modules
 
     def callee(self, target: Module | Run) -> str:
         """The expression that is called."""
@@ -67,6 +69,7 @@ class Planner:
         self.leaf_names = leaf_names
         self.injected = injected  # id of module → its constructor parameter
         self.sequential = graph.model.source.kind == "sequential"  # then comments stand beside the layers
+        self.custom = isinstance(graph.model.source, CustomModel)  # then its attributes have their names
         self.words = self._words()
 
     def run(self) -> Layout:
@@ -106,15 +109,18 @@ class Planner:
         common = {name for name, count in counts.items() if count > 3 or count > 1 and len(counts) == 1}
         return {key: name for key, name in words.items() if name not in common}
 
-    @staticmethod
-    def _own_name(module: Module) -> str | None:
+    def _own_name(self, module: Module) -> str | None:
         """The layer's ``name=`` or the variable that holds the layer."""
         layer = module.layer
         if layer is None:
             return None
+        if module.cls in (PARAMETER, BUFFER):
+            return layer.hint or (layer.name if layer.name.isidentifier() else None)
+        hint = (layer.hint or "").rpartition(".")[2]
+        if self.custom and hint.isidentifier():
+            return hint
         if layer.explicit_name:
             return layer.name
-        hint = (layer.hint or "").rpartition(".")[2]
         return hint if hint.isidentifier() and not is_generic(hint) else None
 
     def _keeps_attribute(self, module: Module) -> bool:
@@ -149,6 +155,8 @@ class Planner:
         suffix = f"_{module.suffix}" if module.suffix else ""
         if own is not None:
             return Wish(id(module), attribute(own + suffix), True)
+        if module.subgraph is not None and self.custom and (module.subgraph.source.hint or "").isidentifier():
+            return Wish(id(module), attribute(str(module.subgraph.source.hint)), True)
         if module.subgraph is not None:
             return Wish(id(module), attribute(_model_word(module, self.make(module))), True)
         role = attribute(module.suffix or module.role)
@@ -182,22 +190,37 @@ class Planner:
         done.add(name)
         injected = id(module) in self.injected
         code = name if injected else self.make(module)
-        comments = step.origin.comments if self.sequential else ()
-        layout.attributes.append(Attribute(name, code, [], comments, module, injected))
+        layout.attributes.append(Attribute(name, code, [], self._beside(step, layout), module, injected))
 
     def _place_run(self, run: Run, name: str, layout: Layout) -> None:
         layout.targets[id(run)] = f"self.{name}"
-        item = Attribute(name, comments=run.calls[0].origin.comments if self.sequential else ())
+        item = Attribute(name)
         for index, call in enumerate(run.calls):
             if isinstance(call.target, Module):
                 layout.paths[id(call.target)] = f"{name}.{index}"
                 code = self.make(call.target)
             else:
                 code = call.module_form or ""
-            before = run.calls[max(index - 1, 0)].origin.comments
-            comments = call.origin.comments if call.origin.comments != before else ()
-            item.children.append((code, comments))
+            item.children.append((code, self._beside(call, layout, inner=index > 0)))
         layout.attributes.append(item)
+
+    def _beside(self, call: Call, layout: Layout, inner: bool = False) -> tuple[str, ...]:
+        """The comments that stand with a module in ``__init__``; the others stand in ``forward``."""
+        weight = isinstance(call.target, Module) and call.target.cls in (PARAMETER, BUFFER)  # no step of `forward`
+        if not (inner or self.sequential or weight):
+            return ()
+        layout.noted.add(id(call))
+        return call.origin.comments
+
+
+def _weight_code(module: Module, leaf_names: LeafNames) -> str:
+    """``nn.Parameter(torch.empty(8, 4))``, or the tensor alone of a buffer."""
+    fill, shape = module.args
+    sizes = [literal(size, leaf_names) for size in shape]
+    dtype = module.kwargs.get("dtype")
+    text = f"torch.{fill}({', '.join(sizes) or '()'}{f', dtype=torch.{dtype}' if dtype else ''})"
+    frozen = ", requires_grad=False" if "requires_grad" in module.kwargs else ""
+    return text if module.cls == BUFFER else f"{PARAMETER}({text}{frozen})"
 
 
 def _has_weights(target: Module | str) -> bool:
@@ -217,5 +240,7 @@ def _model_word(module: Module, code: str) -> str:
 
 def module_code(module: Module, leaf_names: LeafNames, helper_names: Mapping[str, str]) -> str:
     """The constructor call of a module that is not a nested model."""
+    if module.cls in (PARAMETER, BUFFER):
+        return _weight_code(module, leaf_names)
     cls = helper_names.get(module.cls, module.cls)
     return constructor_code(cls, module.args, module.kwargs, leaf_names)

@@ -19,7 +19,8 @@ _VERBS = frozenset(
 _FILLERS = frozenset(
     """model models net nets network networks nn keras tf tensorflow the a an my our this simple basic base baseline
     example examples demo main train training test run script tutorial code file notebook untitled final full seq
-    sequential functional api instance obj best for with from using and of in on to by v py ipynb string stdin m
+    sequential functional api instance obj best chapter lesson lecture section part exercise week day homework
+    for with from using and of in on to by v py ipynb string stdin m
     """.split()
 )
 _WORDS = {
@@ -34,13 +35,17 @@ _WORDS = {
     "cyclegan": "CycleGAN", "ae": "AE", "dae": "DAE", "rbm": "RBM", "td": "TD", "fasttext": "FastText",
     "xception": "Xception", "inception": "Inception", "cnn1d": "CNN1d", "cnn2d": "CNN2d", "cnn3d": "CNN3d",
 }  # fmt: skip
-_TAKEN = frozenset(dir(builtins)) | {"Tensor", "F", "Module", "Sequential", "Dataset", "DataLoader", "TensorDataset"}
+_TORCH = frozenset(
+    """Tensor F Module Sequential Dataset DataLoader TensorDataset Linear Bilinear Embedding Dropout Flatten Identity
+    Softmax Sigmoid Tanh ReLU LSTM GRU RNN Transformer Upsample""".split()
+)
+_TAKEN = frozenset(dir(builtins)) | _TORCH
 
 
-def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> str:
+def class_name_for(model: Model, filename: str) -> str:
     """A class name for a model: from its variable or builder, its ``name=``, the file, or what it consists of."""
     if model.application:
-        return _unique(model.application.rpartition(".")[2], taken)
+        return model.application.rpartition(".")[2]
     stem = re.sub(r"\.(py|ipynb)$", "", re.split(r"[/\\]", filename)[-1])
     hint = (model.hint or "").rpartition(".")[2]
     given = model.name if model.explicit_name else ""
@@ -48,8 +53,8 @@ def class_name_for(model: Model, filename: str, taken: Container[str] = ()) -> s
     for text in sources:
         name = _name_from(text)
         if name:
-            return _unique(name, taken)
-    return _unique(_by_content(model), taken)
+            return name
+    return _by_content(model)
 
 
 def _name_from(text: str) -> str:
@@ -104,9 +109,11 @@ def _layer_kind(layer: Layer) -> str:
     return kinds.LINEAR if leaf == "Dense" else class_kind(leaf)
 
 
-def _unique(name: str, taken: Container[str]) -> str:
-    result, number = name, 2
-    while result in taken:
-        result = f"{name}{'_' if name[-1].isdigit() else ''}{number}"
-        number += 1
+def free_name(name: str, classes: Container[str], program: Container[str]) -> str:
+    """A form of ``name`` that neither another model's class has nor anything else in the program."""
+    if name in program and name not in classes:
+        name = f"{name}Model" if name.endswith("Net") else f"{name}Net"
+    number, result = 2, name
+    while result in classes or result in program:
+        result, number = f"{name}{'_' if name[-1].isdigit() else ''}{number}", number + 1
     return result

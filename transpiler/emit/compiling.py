@@ -10,7 +10,7 @@ from transpiler.emit.arguments import elements, is_name, items
 from transpiler.emit.arrays import Arrays
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.losses import Code, Loss, Output, criterion, custom_call, resolve_loss, standard_name
-from transpiler.emit.metrics import Metric, metric_code, resolve_metric
+from transpiler.emit.metrics import Metric, direction, metric_code, resolve_metric
 from transpiler.emit.optimizers import optimizer_code
 from transpiler.emit.places import Places
 from transpiler.emit.plan import USES, Needs, by_output, flat, method, output_names, sparse_targets
@@ -115,22 +115,44 @@ class Compiler:
     def history_key(self, action: Action, text: str) -> str:
         """The text of a key of the history: other versions of Keras name the same metric otherwise (``acc``)."""
         wanted, model, compiled = action.args["key"], action.model, action.compiled
+        if wanted == "lr" and self.needs.changes_rate:
+            return repr("learning_rate") if text.strip("\"'") == wanted else text
         if model is None or compiled is None or not flat(compiled.metrics):
             return text
+        held_out = "val_" if wanted.startswith("val_") else ""
+        found = self._reported_metric(model, compiled, wanted.removeprefix("val_"))
+        if found is None or held_out + found[0] == wanted:
+            return text
+        if text.strip("\"'") != wanted:
+            raise Refusal("KT301", f"the history calls `{wanted}` `{held_out}{found[0]}`")
+        return repr(held_out + found[0])
+
+    def _reported_metric(self, model: Model, compiled: Compiled, key: str) -> tuple[str, Metric] | None:
+        """The metric that is reported as ``key``, or that another version of Keras calls so, with its key."""
         found = self._metrics(model, compiled, {})
         prefixes = [f"{output.name}_" if len(found) > 1 else "" for output in self._outputs(model)]
         keys = {prefix + metric.key: metric for prefix, own in zip(prefixes, found, strict=True) for metric in own}
-        held_out = "val_" if wanted.startswith("val_") else ""
-        key = wanted.removeprefix("val_")
         if key in keys:
-            return text
+            return key, keys[key]
         for prefix in prefixes:
             for other, metric in keys.items():
                 if key.startswith(prefix) and other.startswith(prefix) and _same_metric(key[len(prefix) :], metric):
-                    if text.strip("\"'") != wanted:
-                        raise Refusal("KT301", f"the history calls `{wanted}` `{held_out}{other}`")
-                    return repr(held_out + other)
-        return text
+                    return other, metric
+        return None
+
+    def reported(self, fit: Action, name: str) -> tuple[str, str] | None:
+        """What a ``fit`` reports as ``name``: its key, and whether it should grow (``max``) or shrink (``min``)."""
+        model, compiled = fit.model, fit.compiled
+        held_out, key = "val_" if name.startswith("val_") else "", name.removeprefix("val_")
+        if key == "loss" or model is None or compiled is None:
+            return name, "min"
+        try:
+            found = self._reported_metric(model, compiled, key)
+            if found is None and len(model.output_tensors()) > 1 and key.removesuffix("_loss") in output_names(model):
+                return name, "min"
+        except Refusal:
+            return name, "min"  # the training is refused
+        return None if found is None else (held_out + found[0], direction(found[1]))
 
     def _own_metrics(self, value: Any, text: str, index: int, outputs: list[Output]) -> tuple[list[Any], str]:
         """The metrics of one output, as a list and its text."""
@@ -195,7 +217,8 @@ class Compiler:
         parameters = f"{receiver}.parameters()"
         if getattr(compiled, "trainable", None) is not None:
             parameters = f"[parameter for parameter in {parameters} if parameter.requires_grad]"
-        code = optimizer_code(compiled.optimizer, texts.get("optimizer", ""), parameters)
+        changes = self.needs.changes_rate
+        code = optimizer_code(compiled.optimizer, texts.get("optimizer", ""), parameters, rate_changes=changes)
         for helper in code.helpers:
             self.helpers.use(helper)
         after = [

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
+from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
-from transpiler.rules.data import FUNCTIONS
+from transpiler.rules.data import FUNCTIONS, TOKENIZER
 from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
+from transpiler.rules.layout import literal
 
 _SETS = "keras.datasets."
 _PLAIN = {
@@ -17,8 +19,18 @@ _PLAIN = {
     **{f"{_SETS}{name}.load_data": f"load_{name}"
        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
                     "california_housing")},
+    "keras.utils.load_img": "load_img",
+    "keras.utils.img_to_array": "img_to_array",
+    "keras.utils.array_to_img": "array_to_img",
+    "keras.preprocessing.text.text_to_word_sequence": "text_to_word_sequence",
+    TOKENIZER: "Tokenizer",
     f"{_SETS}imdb.get_word_index": "imdb_word_index",
     f"{_SETS}reuters.get_word_index": "reuters_word_index",
+}  # fmt: skip
+_FIXED = {
+    ("keras.utils.load_img", "keep_aspect_ratio"): False, ("keras.utils.load_img", "grayscale"): False,
+    ("keras.utils.img_to_array", "data_format"): "channels_last",
+    ("keras.utils.array_to_img", "data_format"): "channels_last", ("keras.utils.array_to_img", "dtype"): "float32",
 }  # fmt: skip
 _SEEDS = ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.compat.v1.set_random_seed")
 
@@ -27,6 +39,10 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
     """The expression for a call of a function of :data:`FUNCTIONS`, or the statements."""
     symbol = action.symbol
     if symbol in _PLAIN:
+        for (owner, name), value in _FIXED.items():
+            if owner == symbol and action.args.get(name, value) not in (value, None):
+                raise Refusal("KT302", f"`{name}` of `{symbol.rpartition('.')[2]}` is not translated")
+        texts = {name: text for name, text in texts.items() if (symbol, name) not in _FIXED}
         return call(helpers.use(_PLAIN[symbol]), symbol, texts)
     if symbol == "keras.utils.to_categorical":
         return _to_categorical(texts, helpers)
@@ -44,6 +60,8 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return [f"torch.manual_seed({texts['seed']})"]
     if symbol == "keras.backend.clear_session":
         return []
+    if symbol in LOOKUPS:
+        return render_lookup(action, texts)
     raise Refusal("KT101", f"`{symbol}` is not translated")
 
 
@@ -77,3 +95,16 @@ def _get_file(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str
     digest = texts.get("file_hash", texts.get("md5_hash"))
     shown = [texts["fname"], texts["origin"], *([digest] if digest else [])]
     return f"{helpers.use('get_file')}({', '.join(shown)})"
+
+
+def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:
+    """``normalizer.adapt(data)``: the layer is made here, with the statistics of the data."""
+    assert action.layer is not None
+    config = action.layer.config
+    shape = config.get("statistics_shape")
+    if shape is None:
+        raise Refusal("KT302", "`adapt` of a layer that no model uses is not translated")
+    extra = "" if config["axis"] == (-1,) else f", axis={config['axis']}"
+    extra += "" if len(shape) == 1 else f", shape={literal(shape)}"
+    extra += ", invert=True" if config["invert"] else ""
+    return [f"{receiver} = <fit_normalization>({texts['data']}{extra})"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from transpiler.emit.graph import RNN, Graph
-from transpiler.emit.lines import RETURN, Line, is_generic
+from transpiler.emit.graph import PERMUTE, RNN, Graph
+from transpiler.emit.lines import RETURN, Line, Part, Tree, is_generic
+from transpiler.emit.modes import guard_lines, guarded_body
 from transpiler.emit.names import FILE_NAMES, Namer, numbered, variable
 from transpiler.graph.torch import Value
 
@@ -26,23 +27,39 @@ class Forward:
     returns: str
     body: list[str]
     names: dict[int, str] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)  # behind the parameters
+
+    @property
+    def signature(self) -> str:
+        """The parameters after ``self``, those with a comment on lines of their own."""
+        texts = [f"{name}: {kind}" for name, kind in self.params]
+        if not any(self.comments):
+            return ", ".join(texts)
+        lines = [f"{text},  {comment_text(comment)}" for text, comment in zip(texts, self.comments, strict=True)]
+        return "\n" + "".join(f"        {line.rstrip('# ')}\n" for line in lines) + "    "
 
 
 def render_forward(graph: Graph, lines: list[Line], input_names: Iterable[str | None]) -> Forward:
     """Name the values of the statements and print them."""
+    lines = guard_lines(lines)
     namer = _ValueNamer(graph, lines, list(input_names))
     names = namer.run()
-    body: list[str] = []
-    for index, line in enumerate(lines):
-        if graph.model.source.kind != "sequential":
-            body += [comment_text(comment) for comment in line.comments]
-        body.append(_statement(line, names, namer, index))
+
+    def show(index: int, line: Line) -> list[str]:
+        return [*map(comment_text, line.comments), _statement(line, names, namer, index)]
+
+    def text(part: Part) -> str:
+        return part.text(names) if isinstance(part, Tree) else names[id(part)]
+
+    body = guarded_body(lines, show, lambda line: names[id(line.outputs[0])], text)
     params = [(names[id(value)], "Tensor") for value in graph.inputs]
-    return Forward(params, annotation(graph), body, names)
+    return Forward(params, annotation(graph), body, names, [value.comment for value in graph.inputs])
 
 
 def comment_text(text: str) -> str:
     """A comment of the source as one line."""
+    if text.startswith("#") and len(text.splitlines()) == 1:
+        return text.rstrip()
     return f"# {' '.join(text.split()).lstrip('# ')}".rstrip()
 
 
@@ -129,9 +146,16 @@ class _ValueNamer:
                     name = _RNN_RESULTS.get(index)
                 if name is None and value.spec.dtype == "bool":
                     name = "mask"
-                name = name or inherited.get(id(value))
+                name = name or self._of_its_source(line, wishes) or inherited.get(id(value))
                 wishes[id(value)] = self._clean(name or "x")
         return wishes
+
+    def _of_its_source(self, line: Line, wishes: dict[int, str]) -> str | None:
+        """The telling name of the value that a line only turns round."""
+        values = list(line.tree.reads())
+        if line.kind != PERMUTE or len(values) != 1 or self.born[id(values[0])] < 0:
+            return None
+        return None if is_generic(wishes[id(values[0])]) else wishes[id(values[0])]
 
     def _clean(self, name: str) -> str:
         cleaned = variable(name.rpartition(".")[2])
@@ -152,6 +176,7 @@ class _ValueNamer:
     def _rename_long_lived(self, wishes: dict[int, str]) -> None:
         """Give a value that outlives a later one of the same name a name of its own: ``residual``, ``skip1``."""
         skips: list[Value] = []
+        branches: dict[int, Value] = {}
         for value in self.order:
             if not self.is_read(value) or not self._outlives(value, wishes):
                 continue
@@ -161,10 +186,40 @@ class _ValueNamer:
             elif self._is_added(value):
                 wishes[id(value)] = "residual"
             elif is_generic(wishes[id(value)]):
-                skips.append(value)
-        overlap = any(self.last[id(a)] > self.born[id(b)] for a, b in pairwise(skips))
-        for number, value in enumerate(skips, 1):
-            wishes[id(value)] = f"skip{number}" if overlap else "skip"
+                together = self._siblings(value, wishes)
+                if self._meets_its_own(value) or len(together) < 2:
+                    skips.append(value)
+                else:
+                    branches |= {id(v): v for v in together}
+        self._number(skips, "skip", wishes)
+        self._number([value for value in self.order if id(value) in branches], "branch", wishes)
+
+    def _number(self, values: list[Value], name: str, wishes: dict[int, str]) -> None:
+        """Name values ``skip``, or ``skip1`` and so on where several are needed at a time."""
+        overlap = any(self.last[id(a)] > self.born[id(b)] for a, b in pairwise(values))
+        for number, value in enumerate(values, 1):
+            wishes[id(value)] = f"{name}{number}" if overlap else name
+
+    def _meets_its_own(self, value: Value) -> bool:
+        """Whether a value comes together with what was made of it, as a skip connection does."""
+        made = {id(value)}
+        for line in self.lines[self.born[id(value)] + 1 : self.last[id(value)] + 1]:
+            read = {id(v) for v in line.tree.reads()} & made
+            if id(value) in read and len(read) > 1:
+                return True
+            if read:
+                made |= {id(v) for v in line.outputs}
+        return False
+
+    def _siblings(self, value: Value, wishes: dict[int, str]) -> list[Value]:
+        """The values of the same name that are read together with a value, and itself."""
+        name = wishes[id(value)]
+        found: dict[int, Value] = {}
+        for line in self.lines[self.born[id(value)] + 1 : self.last[id(value)] + 1]:
+            together = {id(v): v for v in line.tree.reads() if self.born[id(v)] >= 0}
+            if id(value) in together:
+                found |= {key: v for key, v in together.items() if v is value or wishes[key] == name}
+        return list(found.values())
 
     def _outlives(self, value: Value, wishes: dict[int, str]) -> bool:
         start, end, name = self.born[id(value)], self.last[id(value)], wishes[id(value)]

@@ -34,7 +34,7 @@ def render_function(tm: TorchModel, name: str, docstring: str = "") -> RenderedF
 
     layout = Planner(graph, refuse, _leaf_name, {}).run()
     inputs = [tensor.hint for tensor in tm.source.input_tensors()]
-    forward = render_forward(graph, build_lines(graph, layout.steps, layout.callee), inputs)
+    forward = render_forward(graph, build_lines(graph, layout.steps, layout.callee, layout.noted), inputs)
     code = environment().get_template("function.py.jinja").render(
         name=name,
         docstring=docstring_text(docstring),

@@ -23,10 +23,16 @@ _TABLES = {
 }
 _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099c9e383dc6e5f11a921"}
 _DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
-         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "decode_predictions")  # fmt: skip
+         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "load_img",
+         "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer", "decode_predictions")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
+_PIPELINES = ("Pipeline", "from_arrays", "zip_data")
+_LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")
 _LOOPS = ("to_tensor", "make_loader", "class_weights", "set_trainable", "select_trainable", "as_list", "weighted_mean",
           "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict")  # fmt: skip
+
+_CALLBACKS = ("Callback", "improves", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "LearningRateScheduler",
+              "TensorBoard", "CSVLogger", "TerminateOnNaN", "LambdaCallback", "History")  # fmt: skip
 
 TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (f"data/{name}", {}) for name in _DATA},
@@ -34,19 +40,28 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{f"{name}_word_index": ("data/load_word_index", {"which": name, "digest": d}) for name, d in _WORDS.items()},
     **{name: (f"data/{name}", {}) for name in _ARRAYS},
     **{f"preprocess_{mode}": ("data/preprocess", {"which": mode}) for mode in ("caffe", "tf", "torch")},
+    "StringLookup": ("data/string_lookup", {}),
+    "TextVectorization": ("data/text_vectorization", {}),
+    "Normalization": ("helpers/normalization", {}),
+    "fit_normalization": ("data/fit_normalization", {}),
     **{name: ("training/losses", {"which": name}) for name in _LOSSES},
     "KerasAdam": ("training/optimizers", {"which": "KerasAdam", "name": "KerasAdam", "base": "Adam"}),
     "KerasAdamW": ("training/optimizers", {"which": "KerasAdam", "name": "KerasAdamW", "base": "AdamW"}),
     **{name: ("training/optimizers", {"which": name}) for name in _OPTIMIZERS},
+    **{name: (f"data/{name}", {}) for name in _PIPELINES},
+    **{name: (f"callbacks/{name}", {}) for name in _CALLBACKS},
+    **{name: (f"training/{name}", {}) for name in _LOADERS},
     **{name: (f"training/{name}", {}) for name in _LOOPS},
     "train_on_batch": ("training/train_on_batch", {"which": "train_on_batch"}),
     "test_on_batch": ("training/train_on_batch", {"which": "test_on_batch"}),
     "load_pretrained": ("training/load_pretrained", {}),
     "weights_path": ("training/weights_path", {}),
+    "load_model": ("training/load_model", {}),
     "count_params": ("training/count_params", {}),
 }
 
 _IMPORTS = {
+    r"\bitertools\.": "import itertools", r"\bcsv\.": "import csv", r"\bwarnings\.": "import warnings",
     r"\bnp\.": "import numpy as np", r"\btorch\.": "import torch", r"\bmath\.": "import math",
     r"\brandom\.seed\(": "import random", r"\bre\.": "import re", r"\bos\.": "import os",
     r"\bgzip\.": "import gzip", r"\bjson\.": "import json", r"\bhashlib\.": "import hashlib",
@@ -54,18 +69,20 @@ _IMPORTS = {
     r"\bnn\.": "from torch import nn", r"\bTensor\b": "from torch import Tensor",
     r"\bF\.": "from torch.nn import functional as F", r"\bpartial\(": "from functools import partial",
     r"\bArrayLike\b": "from numpy.typing import ArrayLike", r"\bAny\b": "from typing import Any",
-    r"\bPath\b": "from pathlib import Path",
+    r"\bImage\.": "from PIL import Image", r"\bPath\b": "from pathlib import Path",
+    r"\bSummaryWriter\b": "from torch.utils.tensorboard import SummaryWriter",
     **{rf"\b{name}\b": f"from torch.nn.utils.rnn import {name}"
        for name in ("PackedSequence", "pack_padded_sequence", "pad_packed_sequence")},
     **{rf"\b{name}\b": f"from collections.abc import {name}"
-       for name in ("Callable", "Iterable", "Mapping", "Sequence")},
+       for name in ("Callable", "Iterable", "Iterator", "Mapping", "Sequence")},
     **{rf"\b{name}\b": f"from torch.utils.data import {name}"
-       for name in ("DataLoader", "StackDataset", "TensorDataset")},
+       for name in ("DataLoader", "IterableDataset", "StackDataset", "TensorDataset", "default_collate")},
 }  # fmt: skip
 
 
 _CALLED = re.compile(r"(?<!def )(?<!class )(?<![\w.\"])(\w+)\(")
 _MAPPED = re.compile(r"map\((\w+),")
+_BASES = re.compile(r"class \w+\((\w+)\)|Sequence\[(\w+)\]")
 
 
 class Names(dict[str, str]):
@@ -122,7 +139,8 @@ class Helpers:
 
     def _called(self, source: str) -> list[str]:
         """The helpers that a source calls or maps."""
-        called = {*_CALLED.findall(source), *_MAPPED.findall(source)}
+        bases = (name for pair in _BASES.findall(source) for name in pair)
+        called = {*_CALLED.findall(source), *_MAPPED.findall(source), *bases}
         return [name for name in TEMPLATES if self.names[name] in called]
 
     def _render(self, name: str, needs: Mapping[str, Any]) -> str:
@@ -133,5 +151,9 @@ class Helpers:
 
 def imports_of(texts: list[str]) -> set[str]:
     """The import lines that ``texts`` need."""
-    joined = re.sub(r'"""(.|\n)*?"""', "", "\n".join(texts))
-    return {line for pattern, line in _IMPORTS.items() if re.search(pattern, joined)}
+    joined = re.sub(r'(?s)""".*?"""', "", "\n".join(texts))
+    return {
+        line
+        for pattern, line in _IMPORTS.items()
+        if pattern.replace(r"\b", "").replace("\\", "") in joined and re.search(pattern, joined)  # the first is faster
+    }

@@ -37,8 +37,9 @@ class InitPlan:
 
 def _base_class(cls: str) -> str:
     """The torch class that decides: of a lazy module the one it turns into, of a masked RNN its base."""
-    if cls.startswith("Masked"):
-        return f"nn.{cls.removeprefix('Masked')}"
+    for prefix in ("Masked", "Stateful"):
+        if cls.startswith(prefix):
+            return f"nn.{cls.removeprefix(prefix)}"
     return cls.replace("nn.Lazy", "nn.", 1)
 
 
@@ -129,7 +130,7 @@ def _explicit_lines(
     code: tuple[str, ...], owners: list[tuple[Module, str]], layout: Layout, modules: list[Module]
 ) -> list[str]:
     """Print lines for each weight, or a loop over many."""
-    targets = [f"{layout.expression(module)}.{key}" for module, key in owners]
+    targets = [_target(layout, module, key) for module, key in owners]
     if len(targets) < _LOOP_FROM:
         return [_retarget(line, target) for target in targets for line in code]
     exceptions = _exceptions(owners, modules)
@@ -139,9 +140,14 @@ def _explicit_lines(
         lines += [f"        {_retarget(line, f'module.{owners[0][1]}')}" for line in code]
         for module, key in exceptions:
             own = initializer_code(_without_fans(module, module.initializers[key]), _PLACEHOLDER)
-            lines += [_retarget(line, f"{layout.expression(module)}.{key}") for line in own.lines]
+            lines += [_retarget(line, _target(layout, module, key)) for line in own.lines]
         return lines
     return [f"for weight in ({', '.join(targets)}):", *(f"    {line}" for line in code)]
+
+
+def _target(layout: Layout, module: Module, key: str) -> str:
+    """A weight as an expression; some modules are the weight themselves."""
+    return f"{layout.expression(module)}.{key}" if key else layout.expression(module)
 
 
 def _exceptions(owners: list[tuple[Module, str]], modules: list[Module]) -> list[tuple[Module, str]]:
@@ -154,7 +160,7 @@ def _exceptions(owners: list[tuple[Module, str]], modules: list[Module]) -> list
 
 def whole_classes(owners: Sequence[tuple[Module, str]], modules: list[Module]) -> str:
     """The class test that finds just these weights among all modules, if there is one; else empty text."""
-    composed = any(m.subgraph or not m.cls.startswith("nn.") or m.cls in _COMPOSED for m in modules)
+    composed = any(m.subgraph or not m.cls.startswith(("nn.", "BatchNorm")) or m.cls in _COMPOSED for m in modules)
     if composed or len({key for _, key in owners}) != 1:
         return ""
     classes = sorted({module.cls for module, _ in owners})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -11,16 +12,17 @@ from transpiler.emit import graph as kinds
 from transpiler.emit.graph import Graph, call_kind
 from transpiler.emit.sequential import Run, Step
 from transpiler.graph.keras import Span
-from transpiler.graph.torch import Call, Module, Value
+from transpiler.graph.torch import BUFFER, PARAMETER, Call, Module, Value
 
 Part = Union[Value, "Tree"]
 RUN = "run"
 RETURN = "return"
-_DEEPEST = 4
+SELECT = "{0} if self.training else {1}"
+_DEEPEST, _DEEPEST_WRITTEN = 4, 8  # steps in one expression: of ours, and as the source has it
 _WIDEST = 72
 _LIGHT = re.compile(r"\{0\}(\[[-\d:, ]+\]|\.(long|float|int|bool|unsqueeze|squeeze)\([-\d, ]*\))+$")
-_BINARY = re.compile(r"(?:\{\d+\}|[\w.]+) ([-+*/]) (?:\{\d+\}|[\w.]+)")
 _SLOT = re.compile(r"\{(\d+)\}")
+_CALLEE = re.compile(r"\bself\.[\w.\[\]]+")
 GENERIC = frozenset(
     """
     x y z h o out output outputs net network model inputs input inp layer layers tensor temp tmp res result prev current
@@ -51,6 +53,11 @@ class Tree:
             else:
                 yield part
 
+    def callees(self) -> set[str]:
+        """The modules that it calls."""
+        inner = [part.callees() for part in self.parts if isinstance(part, Tree)]
+        return set(_CALLEE.findall(self.template)).union(*inner)
+
     def reader_of(self, value: Value) -> Tree | None:
         """The innermost expression that reads ``value`` itself."""
         for part in self.parts:
@@ -67,25 +74,19 @@ class Tree:
             if not isinstance(part, Tree):
                 return names[id(part)]
             inner = part.text(names)
-            bare = not part.operator or _enclosed(self.template, match) or _binds(part.template, self.template, match)
-            return inner if bare else f"({inner})"
+            return f"({inner})" if part.operator and _needs_brackets(inner, self.template, match) else inner
 
         return _SLOT.sub(fill, self.template)
 
 
-def _binds(inner: str, outer: str, match: re.Match[str]) -> bool:
-    """Whether an operator inside another needs no brackets: ``a * b + c``, ``a + b + c``."""
-    first, second = _BINARY.fullmatch(inner), _BINARY.fullmatch(outer)
-    if first is None or second is None or second[1] not in "+-":
-        return False
-    return first[1] in "*/" or match.start() == 0
-
-
-def _enclosed(template: str, match: re.Match[str]) -> bool:
-    """Whether a slot stands alone between brackets or commas."""
-    before = template[: match.start()].rstrip()[-1:]
-    after = template[match.end() :].lstrip()[:1]
-    return before in ("", "(", ",", "[") and after in ("", ")", ",", "]")
+def _needs_brackets(inner: str, outer: str, slot: re.Match[str]) -> bool:
+    """Whether an operator inside an expression means something else without brackets."""
+    before, after = (_SLOT.sub("x", part) for part in (outer[: slot.start()], outer[slot.end() :]))
+    try:
+        bare = ast.parse(f"{before}{inner}{after}", mode="eval")
+    except SyntaxError:
+        return True  # `x ** 2.sum()`
+    return ast.dump(bare) != ast.dump(ast.parse(f"{before}({inner}){after}", mode="eval"))
 
 
 @dataclass(eq=False)
@@ -98,6 +99,7 @@ class Line:
     unpack: str = ""
     comments: tuple[str, ...] = ()
     span: Span | None = None  # of the call in the source
+    guard: tuple[Line, int] | None = None  # the choice between modes, and the side of it, that alone needs it
 
     @property
     def plain(self) -> bool:
@@ -105,35 +107,60 @@ class Line:
         return len(self.outputs) == 1 and not self.unpack
 
 
-def build_lines(graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str]) -> list[Line]:
-    """Make the statements, nested, ending with the return statement."""
+def build_lines(
+    graph: Graph, steps: list[Step], callee: Callable[[Module | Run], str], noted: Container[int] = ()
+) -> list[Line]:
+    """Make the statements, nested, ending with the return statement; the comments of the calls ``noted`` left out."""
     lines: list[Line] = []
-    comments: tuple[str, ...] = ()
+    weights: dict[int, Part] = {}
     for step in steps:
-        line = _line(step, callee)
-        own, line.comments = line.comments, () if line.comments == comments else line.comments
-        comments = own
+        if isinstance(step, Call) and isinstance(step.target, Module) and step.target.cls in (PARAMETER, BUFFER):
+            weights[id(step.outputs[0])] = Tree(callee(step.target), (), size=0)
+            continue
+        line = _line(step, callee, noted)
+        line.tree.parts = tuple(weights.get(id(part), part) for part in line.tree.parts)
         lines.append(line)
         while _nest(graph, lines):
             pass
     lines.append(_return_line(graph))
+    lines[-1].tree.parts = tuple(weights.get(id(part), part) for part in lines[-1].tree.parts)
     if graph.single_output() is not None:
         _nest(graph, lines)
+    _shortcuts_first(graph, lines)
     return lines
 
 
-def _line(step: Step, callee: Callable[[Module | Run], str]) -> Line:
+def _shortcuts_first(graph: Graph, lines: list[Line]) -> None:
+    """Put ``shortcut = self.conv(x)`` before the line that makes another ``x`` of it, so that this may be called so."""
+    for at, line in enumerate(lines):
+        read = {id(value): value for value in line.tree.reads()}
+        if not line.plain or len(read) != 1 or is_generic(graph.hint(line.outputs[0])):
+            continue
+        (value,) = read.values()
+        readers = [i for i, other in enumerate(lines) if any(v is value for v in other.tree.reads())]
+        if len(readers) != 2 or readers[1] != at or not lines[readers[0]].plain:
+            continue
+        between = set[str]().union(*(other.tree.callees() for other in lines[readers[0] : at]))
+        if line.tree.callees() & between:
+            continue  # a module that is called twice keeps the order of its calls
+        if is_generic(graph.hint(value)) and is_generic(graph.hint(lines[readers[0]].outputs[0])):
+            lines.insert(readers[0], lines.pop(at))
+
+
+def _line(step: Step, callee: Callable[[Module | Run], str], noted: Container[int]) -> Line:
+    first = step.calls[0] if isinstance(step, Run) else step
+    comments = () if id(first) in noted else first.origin.comments
     if isinstance(step, Run):
-        first, last = step.calls[0].origin, step.calls[-1].origin
-        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN, "", first.comments, last.span)
+        span = step.calls[-1].origin.span
+        return Line(Tree(f"{callee(step)}({{0}})", step.inputs), step.outputs, RUN, "", comments, span)
     kind = call_kind(step)
     if isinstance(step.target, Module):
         arguments = step.arguments or ", ".join(f"{{{i}}}" for i in range(len(step.inputs)))
         tree = Tree(f"{callee(step.target)}({arguments})", step.inputs)
         unpack = _unpacking(step, tree)
-        return Line(tree, step.outputs, kind, unpack, step.origin.comments, step.origin.span)
+        return Line(tree, step.outputs, kind, unpack, comments, step.origin.span)
     tree = Tree(step.target, step.inputs, step.operator)
-    return Line(tree, step.outputs, kind, step.unpack, step.origin.comments, step.origin.span)
+    return Line(tree, step.outputs, kind, step.unpack, comments, step.origin.span)
 
 
 def _unpacking(step: Call, tree: Tree) -> str:
@@ -186,7 +213,7 @@ def _nest(graph: Graph, lines: list[Line]) -> bool:
     value = inner.outputs[0]
     parts = tuple(inner.tree if part is value else part for part in outer.tree.parts)
     outer.tree = Tree(outer.tree.template, parts, outer.tree.operator, inner.tree.size + outer.tree.size)
-    outer.comments = (*inner.comments, *(c for c in outer.comments if c not in inner.comments))
+    outer.comments = (*inner.comments, *outer.comments)
     del lines[-2]
     return True
 
@@ -202,7 +229,10 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
         return False
     if outer.kind == RETURN:
         return True
-    if inner.tree.size + outer.tree.size > _DEEPEST or not _fits_line(inner, outer):
+    if inner.tree.template == SELECT or outer.tree.template == SELECT and inner.tree.size > 1:
+        return False
+    deepest = _DEEPEST_WRITTEN if _written_inside(inner, outer) else _DEEPEST
+    if inner.tree.size + outer.tree.size > deepest or not _fits_line(inner, outer):
         return False
     return _belongs(graph, inner, outer)
 
@@ -210,7 +240,7 @@ def _nests(graph: Graph, inner: Line, outer: Line) -> bool:
 def _comes_first(tree: Tree, slot: int) -> bool:
     """Whether a slot stands before all nested expressions, so that nesting keeps the order of evaluation."""
     place = tree.template.index(f"{{{slot}}}")
-    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree)]
+    nested = [i for i, part in enumerate(tree.parts) if isinstance(part, Tree) and part.size]
     return all(place < tree.template.index(f"{{{i}}}") for i in nested)
 
 
@@ -243,6 +273,8 @@ def _belongs(graph: Graph, inner: Line, outer: Line) -> bool:
         return True
     if inner.kind in (kinds.PERMUTE, kinds.PAD) or _LIGHT.match(inner.tree.template):
         return not outer.tree.operator
+    if outer.kind == kinds.FLATTEN:
+        return inner.kind == kinds.EMBEDDING
     if outer.kind == kinds.PERMUTE:
         return inner.kind in (kinds.CONV, kinds.POOL, kinds.UP, kinds.ACTIVATION, kinds.NORM, kinds.PERMUTE)
     if outer.tree.operator and len(outer.tree.parts) > 1:

@@ -61,6 +61,13 @@ def _kind(name: str, output: Output, sparse: bool | None) -> str:
     return kind
 
 
+def direction(metric: Metric) -> str:
+    """``max`` where larger is better, ``min`` where smaller is, nothing where Keras does not know."""
+    if metric.kind == "custom":
+        return ""
+    return "max" if metric.kind in ACCURACIES or metric.kind in _TOP_K or metric.kind == "cosine_similarity" else "min"
+
+
 def works_on_logits(metric: Metric, activation: str) -> bool:
     """Whether the metric can be computed where the final activation is left out."""
     if metric.kind == "binary_accuracy":

@@ -15,8 +15,9 @@ from transpiler.emit.lines import build_lines, is_generic
 from transpiler.emit.names import FILE_NAMES
 from transpiler.emit.parameters import CtorParam, Parameters, collect, nested_arguments
 from transpiler.emit.penalties import penalty_lines
+from transpiler.graph.keras import CustomModel
 from transpiler.graph.symbolic import Expr
-from transpiler.graph.torch import FIRST, Module, TorchModel, Value
+from transpiler.graph.torch import BUFFER, FIRST, Module, TorchModel, Value
 from transpiler.template_env import environment
 
 __all__ = ["CtorParam", "EmitOptions", "RenderedModel", "render_init_weights", "render_model"]
@@ -117,7 +118,10 @@ class _Renderer:
         modules = self.graph.modules()
         own = [m for m in modules if id(m) not in self.parameters.injected]
         init = plan_init(own, layout) if self.options.keras_init else InitPlan()
-        forward = render_forward(self.graph, build_lines(self.graph, layout.steps, layout.callee), self._input_names())
+        fixed = [m for m in own if m.layer is not None and m.layer.untrained and m.weights]
+        init.lines += [f"{layout.expression(module)}.requires_grad_(False)" for module in fixed]
+        lines = build_lines(self.graph, layout.steps, layout.callee, layout.noted)
+        forward = render_forward(self.graph, lines, self._input_names())
         penalties = penalty_lines(modules, layout)
         code = environment().get_template("module.py.jinja").render(
             name=self.class_name,
@@ -125,7 +129,7 @@ class _Renderer:
             notes=[docstring_text(note) for note in self._notes()],
             params=[param.declaration for param in self.parameters.params],
             init=self._init_lines(layout.attributes, init),
-            inputs=[f"{name}: {kind}" for name, kind in forward.params],
+            inputs=forward.signature,
             returns=forward.returns,
             body=[self._renamed(line) for line in forward.body],
             penalties=penalties,
@@ -197,6 +201,8 @@ class _Renderer:
         first = [value for value in self.graph.inputs if value.layout == FIRST and value.spec.rank >= 4]
         if not first:
             return []
+        if isinstance(self.tm.source, CustomModel) and self.tm.source.is_layer:
+            return ["Works in channels-first layout."]
         noun = "images" if first[0].spec.rank == 4 else "volumes"
         shapes = list(dict.fromkeys(_shape_text(value) for value in first))
         return [f"Expects {noun} in channels-first layout, {' and '.join(f'``{shape}``' for shape in shapes)}."]
@@ -229,6 +235,8 @@ def _dim_text(dim: int | Expr | None, letter: str) -> str:
 
 def _attribute_lines(attribute: Attribute) -> list[str]:
     comments = [comment_text(text) for text in attribute.comments]
+    if attribute.module is not None and attribute.module.cls == BUFFER:
+        return [*comments, f'self.register_buffer("{attribute.name}", {attribute.code})']
     if not attribute.children:
         return [*comments, f"self.{attribute.name} = {attribute.code}"]
     lines = [*comments, f"self.{attribute.name} = nn.Sequential("]

@@ -25,14 +25,14 @@ class OptimizerCode:
     helpers: tuple[str, ...] = ()
 
 
-def optimizer_code(value: Any, text: str, parameters: str) -> OptimizerCode:
-    """The optimizer that ``compile`` was given, over ``parameters``."""
+def optimizer_code(value: Any, text: str, parameters: str, *, rate_changes: bool = False) -> OptimizerCode:
+    """The optimizer that ``compile`` was given, over ``parameters``; ``rate_changes`` where callbacks set the rate."""
     obj = _object(value)
     name = _NAMES[obj.symbol.rpartition(".")[2].lower()]
     texts = call_texts(obj.symbol, text)
     _refuse_options(name, obj.config)
     rate = obj.config["learning_rate"]
-    scheduled = isinstance(rate, ApiObject) or bool(plain_number(obj.config["decay"]))
+    scheduled = rate_changes or has_schedule(obj)
     arguments = _Arguments(obj.config, texts)
     build = _BUILDERS.get(name)
     if build is None:
@@ -42,6 +42,13 @@ def optimizer_code(value: Any, text: str, parameters: str) -> OptimizerCode:
     after, more = _clipping(obj.config, arguments)
     after += _schedule(rate, obj.config, arguments)
     return OptimizerCode(f"{cls}({', '.join(shown)})", tuple(after), (*helpers, *more))
+
+
+def has_schedule(value: Any) -> bool:
+    """Whether the learning rate changes from step to step by itself."""
+    if not isinstance(value, ApiObject):
+        return False
+    return isinstance(value.config["learning_rate"], ApiObject) or bool(plain_number(value.config["decay"]))
 
 
 def _object(value: Any) -> ApiObject:

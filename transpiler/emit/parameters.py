@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transpiler.emit.code import exprs_of
+from transpiler.emit.code import exprs_of, literal
 from transpiler.emit.graph import analyse
-from transpiler.emit.names import Namer, variable
+from transpiler.emit.names import Namer, Wish, variable
+from transpiler.graph.keras import CustomModel
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.graph.torch import Module, TorchModel
 
@@ -56,13 +57,7 @@ def collect(
     found = [(expr, real) for expr, real in _expressions(model, instances)]
     global_names = {leaf.name for expr, _ in found for leaf in expr.leaves() if leaf.scope == "global"}
     namer = Namer(taken | global_names | {"self"})
-    for module in modules:
-        source = _instance(module, instances)
-        if source is not None:
-            name = namer.unique(variable(source.rpartition(".")[2], "module"))
-            annotation = submodels.get(id(module.subgraph), "nn.Module") if module.subgraph else module.cls
-            result.params.append(CtorParam(name, annotation, None, source))
-            result.injected[id(module)] = name
+    _collect_modules(result, modules, submodels, instances, namer)
     numbers: list[CtorParam] = []
     for expr, real in found:
         for leaf, known in _local_leaves(expr):
@@ -74,6 +69,24 @@ def collect(
             numbers.append(CtorParam(name, kind, leaf.default, leaf.source or leaf.name))
     result.params += sorted(numbers, key=lambda param: param.default is not None)
     return result
+
+
+def _collect_modules(
+    result: Parameters, modules: list[Module], submodels: Mapping[int, str], instances: Mapping[int, str], namer: Namer
+) -> None:
+    """Add a parameter for each module from outside, called as there, or by its role where it has no name there."""
+    sources = {id(m): source for m in modules if (source := _instance(m, instances)) is not None}
+    found = [module for module in modules if id(module) in sources]
+    wishes = []
+    for module in found:
+        last = sources[id(module)].rpartition(".")[2]
+        given = last.isidentifier()
+        wishes.append(Wish(id(module), variable(last if given else module.role, "module"), given))
+    names = namer.assign(wishes)
+    for module in found:
+        annotation = submodels.get(id(module.subgraph), "nn.Module") if module.subgraph else module.cls
+        result.params.append(CtorParam(names[id(module)], annotation, None, sources[id(module)]))
+        result.injected[id(module)] = names[id(module)]
 
 
 def _instance(module: Module, instances: Mapping[int, str]) -> str | None:
@@ -96,7 +109,14 @@ def _expressions(model: TorchModel, instances: Mapping[int, str]) -> Iterator[tu
         if _instance(module, instances) is not None:
             continue
         if module.subgraph is not None:
-            yield from _expressions(module.subgraph, {})
+            if isinstance(module.subgraph.source, CustomModel):
+                yield from (
+                    (expr, False)
+                    for value in given_arguments(module.subgraph).values()
+                    for expr in exprs_of(number_of(value))
+                )
+            else:
+                yield from _expressions(module.subgraph, {})
             continue
         real = "Dropout" in module.cls
         for expr in exprs_of(module.args):
@@ -106,8 +126,25 @@ def _expressions(model: TorchModel, instances: Mapping[int, str]) -> Iterator[tu
                 yield expr, real or key in _REAL
 
 
+def number_of(value: Any) -> Any:
+    """A value as an expression that can be printed; what only the running program knows has one."""
+    expr = getattr(value, "expr", None)
+    return value if expr is None else expr
+
+
+def given_arguments(model: TorchModel) -> dict[str, Any]:
+    """What the constructor of a program's own class is given for the parameters that its translation has."""
+    assert isinstance(model.source, CustomModel)
+    given = model.source.arguments
+    inner = collect(model, {}, {}, set())
+    return {param: given[leaf] for (leaf, _), param in inner._names.items() if leaf in given}
+
+
 def nested_arguments(model: TorchModel, submodels: Mapping[int, str], outer: Parameters) -> str:
     """The arguments for a nested model's class, from the parameters of the class around it."""
+    if isinstance(model.source, CustomModel):
+        pairs = given_arguments(model).items()
+        return ", ".join(f"{name}={literal(number_of(value), outer.leaf_name)}" for name, value in pairs)
     inner = collect(model, submodels, {}, set())
     passed = [outer._names.get(key) for key in inner._names]
     by_param = dict(zip(inner._names.values(), passed, strict=True))

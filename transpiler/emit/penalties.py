@@ -31,11 +31,15 @@ def penalty_lines(modules: list[Module], layout: Layout) -> list[str]:
         if len(owners) >= _LOOP_FROM:
             return _summed(code, owners, modules, layout)
     own = [
-        code.replace("weight.", f"{layout.expression(module)}.{key}.")
+        code.replace("weight.", f"{_target(layout, module, key)}.")
         for code, owners in weights.items()
         for module, key in owners
     ]
     return [f"return {' + '.join(own + terms)}"] if own or terms else []
+
+
+def _target(layout: Layout, module: Module, key: str) -> str:
+    return f"{layout.expression(module)}.{key}" if key else layout.expression(module)
 
 
 def _summed(code: str, owners: list[tuple[Module, str]], modules: list[Module], layout: Layout) -> list[str]:
@@ -45,5 +49,5 @@ def _summed(code: str, owners: list[tuple[Module, str]], modules: list[Module], 
         key = owners[0][1]
         weights = f"[module.{key} for module in self.modules() if isinstance(module, {tested})]"
     else:
-        weights = f"({', '.join(f'{layout.expression(module)}.{key}' for module, key in owners)})"
+        weights = f"({', '.join(_target(layout, module, key) for module, key in owners)})"
     return [f"weights = {weights}", f"return torch.stack([{code} for weight in weights]).sum()"]

@@ -6,15 +6,23 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.diagnostics import Refusal
 from transpiler.emit.plan import USES, method
 from transpiler.graph.program import Action, Program
 
 KINDS = ("criterion", "optimizer", "metrics", "loss_weights", "scheduler")
 
 
+def _reads_rate(action: Action) -> bool:
+    """Whether an action reaches into the optimizer from outside of a callback."""
+    return action.symbol == "keras.Optimizer.rate" and not action.args["hook"]
+
+
 def receiver_text(action: Action) -> str:
     """The expression that names the model, as the source has it."""
     node = action.node
+    if isinstance(node, cst.Attribute):
+        node = cst.Call(cst.ensure_type(node.value, cst.Attribute))
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         owner = node.func.value
         if isinstance(owner, cst.Name) and not owner.lpar:
@@ -30,12 +38,18 @@ class Places:
         self.program = program
         self._actions: dict[int, list[Action]] = {}
         for action in program.actions:
-            if action.model is not None and method(action) in ("compile", *USES):
+            if action.model is not None and (method(action) in ("compile", *USES) or _reads_rate(action)):
                 self._actions.setdefault(id(action.model), []).append(action)
         self._names: dict[tuple[str, str], dict[str, str]] = {}
 
     def names(self, action: Action, receiver: str) -> dict[str, str]:
         """The expressions for criterion, optimizer, … of the action's model."""
+        first = action.compiled.action if action.compiled is not None else None
+        if first is not None and first.model is not action.model:  # a loaded model
+            if self._attributes(first) or first.scope != action.scope:
+                raise Refusal("KT301", "a loaded model is used in another place than the one that was compiled",
+                              "compile it again after it is loaded")  # fmt: skip
+            action, receiver = first, receiver_text(first)
         if self._attributes(action):
             return {kind: f"{receiver}.{kind}" for kind in KINDS}
         key = (action.scope, receiver)

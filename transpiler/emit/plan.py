@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transpiler.diagnostics import Refusal
+from transpiler.emit.arguments import plain_number
+from transpiler.emit.callbacks import CallbackNeeds
 from transpiler.emit.losses import CROSSENTROPIES, Output, standard_name
 from transpiler.emit.metrics import resolve_metric, works_on_logits
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Node, Tensor
-from transpiler.graph.program import Action, Array, Compiled, Program
+from transpiler.graph.program import Action, Array, Compiled, Program, Source
 
 TRAINS = ("fit", "train_on_batch")
 MEASURES = ("evaluate", "test_on_batch")
@@ -76,7 +78,7 @@ def by_output(value: Any, names: list[str]) -> list[Any] | None:
 
 def sparse_targets(action: Action | None, index: int, output: Tensor, count: int) -> bool | None:
     """Whether the targets that an action brings are class numbers; None if their shape is unknown."""
-    value = action.args.get("y") if action is not None else None
+    value = _targets(action) if action is not None else None
     if count > 1:
         value = value[index] if isinstance(value, (list, tuple)) and len(value) == count else None
     shape = shape_of(value)
@@ -84,6 +86,19 @@ def sparse_targets(action: Action | None, index: int, output: Tensor, count: int
         return None
     last = output.shape[-1]
     return len(shape) < output.spec.rank or (len(shape) == output.spec.rank and shape[-1] == 1 and last != 1)
+
+
+def _weighted(data: Any) -> bool:
+    """Whether data brings weights of its samples."""
+    if isinstance(data, Source):
+        return data.parts()[2]
+    return isinstance(data, tuple) and len(data) == 3
+
+
+def _targets(action: Action) -> Any:
+    """The targets that an action brings."""
+    data = action.args.get("x")
+    return data.parts()[1] if isinstance(data, Source) else action.args.get("y")
 
 
 def shape_of(value: Any) -> tuple[Any, ...] | None:
@@ -209,10 +224,25 @@ class Needs:
     fit: frozenset[str] = frozenset()
     evaluate_prints: bool = False
     frozen: bool = False
+    loaders: bool = False  # training works on loaders of batches, not on arrays
+    validation_freq: bool = False
+    steps: frozenset[str] = frozenset()  # what data sets of samples do
+    sequence_ends: str = ""  # "all" or "some" sequences are told when an epoch ends
     activation: bool = False
+    changes_rate: bool = False  # something else than a schedule sets the learning rate
+    callbacks: CallbackNeeds = field(default_factory=CallbackNeeds)
     tensors: bool = False
     input_dtype: str = "torch.float32"
     target_dtype: str = "torch.float32"
+
+
+def brings_batches(action: Action) -> bool:
+    """Whether a ``fit`` or an ``evaluate`` works on batches that the program brings, or counts its steps."""
+    if method(action) not in ("fit", "evaluate"):
+        return False
+    data = (action.args.get("x"), action.args.get("validation_data"))
+    steps = (action.args.get(name) for name in ("steps_per_epoch", "validation_steps", "steps"))
+    return any(isinstance(value, Source) for value in data) or any(count is not None for count in steps)
 
 
 def needs_of(program: Program, logits: Mapping[int, str]) -> Needs:
@@ -226,15 +256,21 @@ def needs_of(program: Program, logits: Mapping[int, str]) -> Needs:
     needs.multi_out = any(len(m.output_tensors()) > 1 for m in used.values())
     needs.weights = any(
         a.args.get(key) is not None for a in actions if method(a) in USES for key in ("sample_weight", "class_weight")
-    ) or any(isinstance(v := a.args.get("validation_data"), (list, tuple)) and len(v) == 3 for a in actions)
+    ) or any(_weighted(a.args.get(key)) for a in actions for key in ("x", "validation_data") if method(a) in USES)
     needs.metrics = any(flat(c.metrics) for c in compiled)
     needs.loss_weights = any(c.config.get("loss_weights") is not None for c in compiled)
     trained = {id(a.model): a.model for a in actions if method(a) in USES and a.model is not None}
     penalised = [has_option(m, "_regularizer") for m in trained.values() if m.outputs is not None]
     needs.penalty = "" if not any(penalised) else "all" if all(penalised) else "some"
     fits = [a for a in actions if method(a) == "fit"]
-    needs.fit = frozenset(key for a in fits for key, value in a.args.items() if value is not None)
+    needs.fit = frozenset(key for a in fits for key, value in a.args.items() if value is not None and value != [])
     needs.validation = bool({"validation_data", "validation_split"} & needs.fit)
+    needs.loaders = any(map(brings_batches, actions))
+    needs.steps = frozenset(a.symbol.rpartition(".")[2] for a in program.actions if ".data.Dataset." in a.symbol)
+    ends = {source.ends for a in actions for source in a.args.values() if isinstance(source, Source)
+            and source.kind == "sequence"}  # fmt: skip
+    needs.sequence_ends = "" if True not in ends else "some" if False in ends else "all"
+    needs.validation_freq = any(plain_number(a.args.get("validation_freq", 1)) != 1 for a in fits)
     evaluates = [a for a in actions if method(a) == "evaluate"]
     needs.evaluate_prints = any(a.args.get("verbose", "auto") != 0 for a in evaluates)
     needs.frozen = any(getattr(c, "trainable", None) is not None for c in compiled)

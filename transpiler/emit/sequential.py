@@ -203,7 +203,8 @@ class Chooser:
 
     def _stage_name(self, stage: list[Call], stages: list[list[Call]]) -> str:
         if any(self._kind(c) == kinds.UP for c in stages[-1]) and len(stages) == 2:
-            return "encoder" if stage is stages[0] else "decoder"
+            codes = any(self._kind(c) == kinds.CONV for c in stages[0])
+            return ("encoder" if codes else "project", "decoder" if codes else "deconv")[stage is stages[1]]
         return self._helper(stage[0]) or "stage"
 
     # -- a chain inside a larger graph ------------------------------------------------------------------------------

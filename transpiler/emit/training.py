@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from transpiler.diagnostics import Refusal
+from transpiler.emit.arguments import plain_number
 from transpiler.emit.arrays import Arrays
+from transpiler.emit.callbacks import CHANGES_RATE, Callbacks, given, validates
 from transpiler.emit.compiling import Compiler
-from transpiler.emit.data import render_function
+from transpiler.emit.data import render_adapt, render_function
 from transpiler.emit.helpers import Helpers, imports_of
+from transpiler.emit.optimizers import has_schedule
+from transpiler.emit.paths import weights_path
 from transpiler.emit.places import Places
-from transpiler.emit.plan import Logits, has_option, method, needs_of
+from transpiler.emit.plan import Logits, has_option, layers_of, method, needs_of
+from transpiler.emit.sources import Loaders, is_source_action, render_source
 from transpiler.graph.keras import Model
-from transpiler.graph.program import Action, Program, Unknown
+from transpiler.graph.program import Action, Callback, Program, Source, Unknown
 from transpiler.options import Options
+from transpiler.rules.callbacks import BASE as CALLBACK
+from transpiler.rules.callbacks import CALLBACKS, TEST_HOOKS, kind_of
 from transpiler.rules.data import FUNCTIONS
 from transpiler.rules.runtime import DEVICES, REPLACED
 
@@ -34,35 +40,60 @@ class Rendered:
 class TrainingEmitter:
     """Renders the actions of a program and collects the helpers that its output file needs."""
 
-    def __init__(self, program: Program, options: Options, layouts: Layouts | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        options: Options,
+        layouts: Layouts | None = None,
+        given: Mapping[int, str | None] | None = None,
+    ) -> None:
         self.program = program
-        self.logits = Logits(program, options.drop_in).decide()
+        decided = {**Logits(program, options.drop_in).decide(), **(given or {})}  # given: by the class of another file
+        self.logits = {key: value for key, value in decided.items() if value is not None}
         self.logits_models: set[int] = set(self.logits)
         self.needs = needs_of(program, self.logits)
         self.helpers_used = Helpers(program.names)
         self.places = Places(program)
         self.arrays = Arrays(program, self.needs, self.helpers_used, layouts or (lambda model: ([], [])))
         self.compiler = Compiler(program, self.needs, self.helpers_used, self.logits, self.arrays, self.places)
+        self.loaders = Loaders(self.needs, self.arrays)
+        self.callbacks = Callbacks(program, self.compiler.reported)
+        self.needs.changes_rate = self.callbacks.changes_rate() or any(
+            a.symbol.startswith("keras.Optimizer.") for a in program.actions
+        )
+        self.needs.callbacks = self.callbacks.needs()
         self.needs_device = any(method(a) in _METHODS and method(a) not in _DEVICELESS for a in program.actions)
         self.needs.target_dtype = "torch.long" if self.compiler.index_targets else "torch.float32"
 
     # -- what the splicer asks --------------------------------------------------------------------------------------
     def render(self, action: Action, texts: Mapping[str, str], receiver: str) -> Rendered:
         """What stands in the place of ``action``; ``texts`` are the translated texts of its arguments."""
-        given = dict(texts)
-        if action.symbol in FUNCTIONS:
-            found = render_function(action, given, self.helpers_used)
+        own = dict(texts)
+        found: str | list[str]
+        if action.symbol in CALLBACKS or action.symbol == CALLBACK:
+            options = self.needs.callbacks.options.get(kind_of(action.symbol), frozenset())
+            found = self.callbacks.render(action, self._checkpoint_path(action, own), options)
+        elif action.symbol == "keras.models.load_model":
+            found = f"<load_model>({receiver}, {self._path(action, own)})"
+        elif is_source_action(action):
+            found = render_source(action, own, receiver)
+        elif action.symbol in FUNCTIONS:
+            found = render_function(action, own, self.helpers_used)
+        elif action.symbol.startswith("keras.Optimizer."):
+            found = self._rate(action, own, receiver)
         elif action.symbol in RUNTIME:
             found = RUNTIME[action.symbol]
         elif action.symbol == "keras.History.item":
-            found = f"{receiver}[{self.compiler.history_key(action, given['key'])}]"
+            found = f"{receiver}[{self.compiler.history_key(action, own['key'])}]"
+        elif action.layer is not None:
+            found = render_adapt(action, own, receiver)
         elif action.symbol.startswith("keras.History."):
             found = receiver if action.symbol.endswith(".history") else f'list(range(len({receiver}["loss"])))'
         else:
             renderer = _METHODS.get(method(action))
             if renderer is None:
                 raise Refusal("KT302", f"`{method(action) or action.symbol}` is not translated")
-            found = renderer(self, action, given, receiver)
+            found = renderer(self, action, own, receiver)
         if isinstance(found, str):
             return Rendered(self.helpers_used.keep(self.helpers_used.fill(found)))
         lines = tuple(self.helpers_used.keep(self.helpers_used.fill(line)) for line in found)
@@ -107,20 +138,26 @@ class TrainingEmitter:
     def _common(self, action: Action, receiver: str, texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
         """Texts of model, data and criterion; and of metrics and loss weights."""
         model = self._trained(action)
-        if "y" not in texts:
-            raise Refusal("KT301", "training on a generator or a data set is not translated")
-        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
-        y = self.arrays.targets(action, model, action.args.get("y"), texts["y"], self.compiler.losses(action))
+        losses, training = self.compiler.losses(action), method(action) == "fit"
+        if "y" not in texts and not isinstance(action.args.get("x"), Source):
+            raise Refusal("KT301", "training on a generator or a data set that is not known is not translated")
         names = self.places.names(action, receiver)
         more = [names["metrics"] if self.compiler.has_metrics(action) else "{}"] if self.needs.metrics else []
         if self.needs.loss_weights:
             weighted = action.compiled is not None and action.compiled.config.get("loss_weights") is not None
             more.append(names["loss_weights"] if weighted else "{}")
+        if self.needs.loaders and method(action) in ("fit", "evaluate"):
+            return [receiver, self.loaders.data(action, texts, losses, training=training), names["criterion"]], more
+        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        y = self.arrays.targets(action, model, action.args.get("y"), texts["y"], losses)
         return [receiver, x, y, names["criterion"]], more
 
     def fit(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.fit(...)``."""
-        _refuse(action, "callbacks", "steps_per_epoch", "validation_steps", validation_freq=1)
+        self._check_validation(action)
+        if action.compiled is not None and action.compiled.action.model is not action.model:
+            raise Refusal("KT301", "training goes on with the optimizer's state in the file, which the output does not"
+                          " keep", "compile the model again after it is loaded")  # fmt: skip
         if isinstance(action.args.get("class_weight"), (list, tuple)):
             raise Refusal("KT301", "`class_weight` must be one dict")
         if action.args.get("class_weight") is not None and action.args.get("sample_weight") is not None:
@@ -128,13 +165,38 @@ class TrainingEmitter:
         self._check_weights(action)
         head, more = self._common(action, receiver, texts)
         if "validation_data" in texts and action.args.get("validation_data") is not None:
-            texts["validation_data"] = self._validation(action, texts["validation_data"])
+            texts |= self._validation(action, texts)
         shown = [*head, self.places.names(action, receiver)["optimizer"], *more]
+        self._show_callbacks(action, texts)
         for name in ("epochs", "batch_size", "validation_split", "validation_data", "shuffle", "class_weight",
-                     "sample_weight", "initial_epoch", "verbose"):  # fmt: skip
+                     "sample_weight", "validation_loader", "validation_freq", "initial_epoch", "callbacks",
+                     "verbose"):  # fmt: skip
+            if self.needs.loaders and name in _OF_ARRAYS:
+                continue
             if name in texts and action.args.get(name, "") is not None and not _automatic(action, name):
                 shown.append(f"{name}={texts[name]}")
         return f"<fit>({', '.join(shown)})"
+
+    def _show_callbacks(self, action: Action, texts: dict[str, str]) -> None:
+        """Check the callbacks of a ``fit``, and bring them into a list."""
+        value = action.args.get("callbacks")
+        for callback in given(action):
+            if not isinstance(callback, Callback):
+                why = f": {callback.why}" if isinstance(callback, Unknown) and callback.why else ""
+                raise Refusal("KT301", f"a callback is known only when the program runs{why}")
+            if kind_of(callback.symbol) in CHANGES_RATE and has_schedule(action.compiled and action.compiled.optimizer):
+                raise Refusal("KT205", "the learning rate of this optimizer follows a schedule: no callback can set it")
+            if validates(action) and (hooks := sorted(TEST_HOOKS & callback.names)):
+                raise Refusal("KT301", f"`{hooks[0]}` of a callback is not translated where there is validation")
+        if not given(action):
+            texts.pop("callbacks", None)
+        elif isinstance(value, Callback):
+            texts["callbacks"] = f"[{texts['callbacks']}]"
+        elif isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
+            raise Refusal("KT301", "lists of callbacks in a list of callbacks are not translated")
+
+    def _checkpoint_path(self, action: Action, texts: dict[str, str]) -> dict[str, str]:
+        return texts | {"filepath": self._path(action, texts)} if "filepath" in texts else texts
 
     def _check_weights(self, action: Action) -> None:
         weighted = action.args.get("class_weight") is not None or action.args.get("sample_weight") is not None
@@ -142,23 +204,34 @@ class TrainingEmitter:
         if weighted and (len(outputs) != 1 or outputs[0].spec.rank != 2):
             raise Refusal("KT301", "weights of samples are translated for one output of one axis only")
 
-    def _validation(self, action: Action, text: str) -> str:
-        value = action.args["validation_data"]
-        model = self._trained(action)
+    def _check_validation(self, action: Action) -> None:
+        if self.needs.loaders and action.args.get("validation_split") is not None:
+            raise Refusal("KT301", "`validation_split` in a program that trains on batches is not translated")
+        if not isinstance(plain_number(action.args.get("validation_freq", 1)), int):
+            raise Refusal("KT301", "`validation_freq` must be one number that is known")
+        if action.args.get("validation_batch_size") is not None and not self.needs.loaders:
+            raise Refusal("KT301", "`validation_batch_size` is not translated")
+
+    def _validation(self, action: Action, texts: Mapping[str, str]) -> dict[str, str]:
+        """The validation data as ``fit`` of the output takes it."""
+        value, text = action.args["validation_data"], texts["validation_data"]
+        model, losses = self._trained(action), self.compiler.losses(action)
+        if self.needs.loaders:
+            return {"validation_loader": self.loaders.validation(action, texts, losses)}
         if isinstance(value, Unknown) or not isinstance(value, (list, tuple)):
             raise Refusal("KT301", "`validation_data` is not known to be a tuple of arrays")
         parts = self.arrays.split(value, text)
         x = self.arrays.inputs(model, value[0], parts[0])
-        y = self.arrays.targets(action, model, value[1], parts[1], self.compiler.losses(action))
-        return text if [x, y] == parts[:2] else f"({', '.join([x, y, *parts[2:]])})"
+        y = self.arrays.targets(action, model, value[1], parts[1], losses)
+        return {"validation_data": text if [x, y] == parts[:2] else f"({', '.join([x, y, *parts[2:]])})"}
 
     def evaluate(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.evaluate(...)``."""
-        _refuse(action, "callbacks", "steps")
+        _refuse(action, "callbacks")
         self._check_weights(action)
         head, more = self._common(action, receiver, texts)
         shown = [*head, *more]
-        for name in ("batch_size", "sample_weight"):
+        for name in () if self.needs.loaders else ("batch_size", "sample_weight"):
             if name in texts and action.args.get(name) is not None:
                 shown.append(f"{name}={texts[name]}")
         verbose = action.args.get("verbose", "auto")
@@ -188,18 +261,40 @@ class TrainingEmitter:
             shown.append(f"sample_weight=<class_weights>({texts['y']}, {texts['class_weight']})")
         return self._values(action, f"<{method(action)}>({', '.join(shown)})")
 
+    def _rate(self, action: Action, texts: Mapping[str, str], receiver: str) -> str | list[str]:
+        """Where a program reads or sets the learning rate; the output's optimizers have one group of parameters."""
+        what = action.symbol.rpartition(".")[2]
+        if what == "rate":
+            model = receiver.removesuffix(".optimizer")
+            if action.compiled is None:
+                raise Refusal("KT301", "the model is not compiled before this")
+            if has_schedule(action.compiled.optimizer):
+                raise Refusal("KT301", "the learning rate of this optimizer follows a schedule, and is not set by hand")
+            optimizer = "self.optimizer" if action.args["hook"] else self.places.names(action, model)["optimizer"]
+            return f'{optimizer}.param_groups[0]["lr"]'
+        if what in ("value", "own_value"):
+            return texts["x"] if what == "value" else receiver
+        return [f"{texts['x'] if what == 'set' else receiver} = {texts['value']}"]
+
     # -- inference --------------------------------------------------------------------------------------------------
     def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.predict(...)`` and its like: arrays in Keras' layout."""
         _refuse(action, "callbacks", "steps")
-        model = self._model(action)
-        x = self.arrays.inputs(model, action.args.get("x"), texts["x"])
+        model, value = self._model(action), action.args.get("x")
+        loop, x = (
+            self.loaders.inputs(model, value, texts["x"])
+            if isinstance(value, Source)
+            else ("", self.arrays.inputs(model, value, texts["x"]))
+        )
         shown = [receiver, x]
         if id(model) in self.logits:
             shown.append(self._activation(model))
-        if "batch_size" in texts and action.args.get("batch_size") is not None:
+        if "batch_size" in texts and action.args.get("batch_size") is not None and not loop:
             shown.append(f"batch_size={texts['batch_size']}")
-        return self.arrays.outputs(model, f"<predict>({', '.join(shown)})")
+        found = self.arrays.outputs(model, f"<predict>({', '.join(shown)})")
+        if loop and len(model.output_tensors()) > 1:
+            raise Refusal("KT302", "predictions of several outputs for a data set are not translated")
+        return f"np.concatenate([{found} {loop}])" if loop else found
 
     def _activation(self, model: Model) -> str:
         if self.logits[id(model)] == "sigmoid":
@@ -228,7 +323,8 @@ class TrainingEmitter:
     # -- the rest ---------------------------------------------------------------------------------------------------
     def summary(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.summary()``."""
-        return f"print({receiver})"
+        to = texts.get("print_fn", "print")
+        return f"print({receiver})" if to in ("print", "None") else f"({to})(str({receiver}))"
 
     def count_params(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.count_params()``."""
@@ -247,10 +343,7 @@ class TrainingEmitter:
         return f"{receiver}.load_state_dict(torch.load({path}, map_location={device}, weights_only=True))"
 
     def _path(self, action: Action, texts: Mapping[str, str]) -> str:
-        value = action.args.get("filepath")
-        if isinstance(value, str) and re.match(r"""^["'].*["']$""", texts["filepath"]):
-            return repr(re.sub(r"(\.weights)?\.(h5|hdf5|keras)$", "", value) + ".pt")
-        return f"<weights_path>({texts['filepath']})"
+        return weights_path(action.args.get("filepath"), texts["filepath"])
 
     def get_weights(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``get_weights``, where the program only puts them back with ``set_weights``."""
@@ -263,6 +356,13 @@ class TrainingEmitter:
         if not any(method(a) == "get_weights" for a in self.program.actions):
             raise Refusal("KT302", "`set_weights` is translated only together with `get_weights`")
         return f"{receiver}.load_state_dict({texts['weights']})"
+
+    def reset_states(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
+        """``model.reset_states()``: stateful recurrent layers start afresh."""
+        if not any(layer.config.get("stateful") for layer in layers_of(self._model(action))):
+            return []
+        lines = f"for module in {receiver}.modules():", "    if isinstance(module, KeepsState):"
+        return [*lines, "        module.state = None"]
 
     def reset_metrics(self, action: Action, texts: dict[str, str], receiver: str) -> list[str]:
         """``reset_metrics``: no mean outlives a call, here as in Keras, so nothing is left to do."""
@@ -281,8 +381,9 @@ def _automatic(action: Action, name: str) -> bool:
     return name == "verbose" and action.args.get(name) == "auto"
 
 
+_OF_ARRAYS = ("batch_size", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight")
 RUNTIME = REPLACED | DEVICES
-_DEVICELESS = ("summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
+_DEVICELESS = ("reset_states", "summary", "count_params", "save", "save_weights", "get_weights", "set_weights")
 _Renderer = Callable[[TrainingEmitter, Action, dict[str, str], str], "str | list[str]"]
 _METHODS: dict[str, _Renderer] = {
     "compile": TrainingEmitter.compile,
@@ -303,4 +404,5 @@ _METHODS: dict[str, _Renderer] = {
     "get_weights": TrainingEmitter.get_weights,
     "set_weights": TrainingEmitter.set_weights,
     "reset_metrics": TrainingEmitter.reset_metrics,
+    "reset_states": TrainingEmitter.reset_states,
 }

@@ -9,6 +9,7 @@ import libcst as cst
 
 from transpiler.applications import APPLICATIONS, PREFIX
 from transpiler.diagnostics import Refusal
+from transpiler.evaluate.callbacks import make_callback
 from transpiler.evaluate.core import (
     Evaluator,
     FailedDependencyError,
@@ -17,16 +18,23 @@ from transpiler.evaluate.core import (
     is_known,
     plain,
 )
+from transpiler.evaluate.loading import LOADERS, load_model
+from transpiler.evaluate.merge import legacy_merge
+from transpiler.evaluate.numbers import getter, number_call
+from transpiler.evaluate.rates import rate_function
+from transpiler.evaluate.sources import dataset_function
 from transpiler.evaluate.surgery import clone_model
-from transpiler.evaluate.values import Created, Function, Opaque, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Symbol, Twin
+from transpiler.evaluate.variables import variable_of
 from transpiler.graph.keras import ApiObject, FunctionRef, Layer, Model, Tensor, TensorSpec, walk_tensors
 from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
-from transpiler.rules.data import FUNCTIONS, infer_function
+from transpiler.rules.callbacks import CALLBACKS
+from transpiler.rules.data import FUNCTIONS, TWINS, infer_function
 from transpiler.rules.imagenet import PREPROCESS
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
-from transpiler.rules.runtime import DEVICES, REPLACED, WITHOUT_EFFECT
+from transpiler.rules.runtime import DEVICES, PICTURES, REPLACED, WITHOUT_EFFECT
 
 
 def call_api(  # noqa: C901 - one case a kind of name, in order
@@ -35,6 +43,7 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     """Call a Keras or TensorFlow symbol by its canonical name."""
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
+    from transpiler.evaluate.operators import make_op
     from transpiler.evaluate.pretrained import make_application
 
     if has_failed([args, kwargs]):
@@ -58,12 +67,30 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node
         )
         return call_layer(ev, layer, [args[0] if args else kwargs["inputs"]], {}, node)
+    if name in ("keras.layers.merge", "keras.layers.Merge"):
+        return legacy_merge(ev, name, args, kwargs, node)
     if name in KERAS1_CLASSES:
         return make_layer(ev, KERAS1_CLASSES[name], args, {**kwargs, "keras1": True}, node)
     if name in LAYERS:
         return make_layer(ev, name, args, kwargs, node)
+    if name == "keras.random.SeedGenerator":
+        return None  # the numbers that it would give are torch's own in the output
+    if name in _VARIABLES and (weight := variable_of(ev, args, kwargs, node)) is not None:
+        return weight
     if name in OBJECTS:
         return make_object(ev, name, args, kwargs, node)
+    if name in LOADERS:
+        return load_model(ev, args, kwargs, node)
+    if name in CALLBACKS:
+        return make_callback(ev, name, args, kwargs, node)
+    if (known := dataset_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
+    if (known := rate_function(ev, name, args, kwargs, node)) is not NotImplemented:
+        return known
+    if (known := getter(name, args, kwargs)) is not NotImplemented:
+        return known
+    if (known := number_call(name, args, kwargs)) is not NotImplemented:
+        return known
     if (known := _setting(ev, name, args, node)) is not NotImplemented:
         return known
     if (known := _runtime(ev, name, args, node)) is not NotImplemented:
@@ -73,10 +100,19 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     if name in FUNCTIONS:
         return call_function(ev, name, args, kwargs, node)
     if (created := _creation(name, args, kwargs)) is not None:
-        return created
+        return make_op(ev, created.symbol, created.args, created.kwargs, node) if ev.tracing else created
     if is_build(args) or any(isinstance(v, Layer) for v in args) or name.startswith("keras.layers."):
         raise Refusal("KT101", f"`{name}` is not supported" + _reason(name))
     return Opaque(f"`{name}` is known only when the program runs")
+
+
+_VARIABLES = (
+    "tensorflow.Variable",
+    "keras.backend.Variable",
+    "keras.Variable",
+    "keras.backend.variable",
+    "keras.variable",
+)
 
 
 def _creation(name: str, args: list[Any], kwargs: dict[str, Any]) -> Created | None:
@@ -105,6 +141,8 @@ def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, An
 
     if name in PREPROCESS:
         return preprocess(ev, name, args, kwargs, node)
+    if name.startswith("keras.activations.") and (len(args) > 1 or kwargs):
+        name = f"keras.ops.{name.rpartition('.')[2]}"  # with settings, it is the op
     if name.startswith("keras.activations."):
         layer = make_layer(ev, "keras.layers.Activation", [name.rpartition(".")[2]], {}, node, anonymous=True)
         return call_layer(ev, layer, args, kwargs, node)
@@ -121,6 +159,10 @@ def _runtime(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     """What concerns the running of Keras and TensorFlow themselves."""
     if name in WITHOUT_EFFECT:
         ev.mark_build(node)
+        return None
+    if name in PICTURES:
+        ev.mark_build(node)
+        ev.note("KT404", f"`{name}` draws a picture of the model; the output does not", node)
         return None
     if name in ("keras.backend.set_floatx", "keras.config.set_floatx"):
         if not args or args[0] != "float32":
@@ -153,11 +195,21 @@ def _setting(ev: Evaluator, name: str, args: list[Any], node: cst.Call) -> Any:
     if name in ("keras.backend.epsilon", "keras.config.epsilon"):
         return 1e-7
     if args and isinstance(args[0], Tensor):
-        if name in ("keras.backend.int_shape", "keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+        if name == "keras.backend.int_shape":
             return tuple(args[0].shape)
+        if name in ("keras.backend.shape", "keras.ops.shape", "tensorflow.shape"):
+            return tuple(_size_of(ev, args[0], axis, node) for axis in range(args[0].spec.rank))
         if name == "keras.backend.ndim":
             return args[0].spec.rank
     return NotImplemented
+
+
+def _size_of(ev: Evaluator, tensor: Tensor, axis: int, node: cst.Call) -> Any:
+    """A size as the running program sees it: a number where it is known, else a tensor."""
+    from transpiler.evaluate.operators import make_op
+
+    size = tensor.shape[axis]
+    return make_op(ev, "keras.ops.shape", (tensor, axis), {}, node) if size is None else size
 
 
 def make_object(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> ApiObject:
@@ -182,6 +234,8 @@ def to_object(ev: Evaluator, value: Any) -> Any:
 def symbol_object(value: Symbol) -> Any:
     """A name of the API given as a configuration value: ``tf.nn.relu``, ``keras.initializers.HeNormal``."""
     owner, _, leaf = value.name.rpartition(".")
+    if leaf == "gelu" and owner in ("keras.ops", "keras.ops.nn"):
+        return value  # the op approximates by default, the activation does not
     if owner in ("keras.activations", "tensorflow.nn", "keras.ops", "tensorflow", "tensorflow.math", "keras.ops.nn"):
         return leaf
     if value.name in OBJECTS and leaf[:1].isupper():
@@ -238,6 +292,8 @@ def call_function(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, A
     assert set(given) <= signature
     action = Action(name, {key: bound[key] for key in given}, ev.span(node), ev.scope.qualified_name, node=node)
     ev.record(action)
+    if name in TWINS:
+        return Twin(name)
     result = infer_function(name, {key: plain(v) if is_known(v) else v for key, v in bound.items()})
     from transpiler.graph.program import Unknown
 

@@ -32,6 +32,15 @@ def array_binary(left: Any, right: Any) -> Array:
     return Array(tuple(y if x == 1 else x for x, y in zip(long, padded, strict=True)), dtype)
 
 
+def array_product(left: Any, right: Any) -> Array:
+    """``left @ right``: the product of two matrices, or of rows of them by one."""
+    dtype = left.dtype if isinstance(left, Array) and isinstance(right, Array) and left.dtype == right.dtype else None
+    a, b = (value.shape if isinstance(value, Array) else None for value in (left, right))
+    if not a or not b or len(a) < 2 or len(b) != 2:
+        return Array(None, dtype)
+    return Array((*a[:-1], b[-1]), dtype)
+
+
 def _unshaped(value: Any) -> bool:
     """Whether an operand may be an array of any shape."""
     return isinstance(value, (list, tuple)) or isinstance(value, Opaque) and not value.scalar

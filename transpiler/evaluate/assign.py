@@ -11,7 +11,21 @@ from transpiler.evaluate import limits
 from transpiler.evaluate.core import Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, Created, HistoryLogs, Instance, Opaque, Property, Symbol
+from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import set_on_custom
+from transpiler.evaluate.values import (
+    ClassValue,
+    Created,
+    HistoryLogs,
+    InitialValue,
+    Instance,
+    Opaque,
+    OptimizerOf,
+    ProjectModule,
+    Property,
+    Subclassed,
+    Symbol,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
@@ -59,7 +73,7 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         return value
     if isinstance(value, Opaque) and value.expr is not None and _of_parameters(value.expr):
         return value
-    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)):
+    if isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs, InitialValue)):
         named = Opaque.named(name, name, value.why or f"`{name}` is known only when the program runs")
         named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named
@@ -68,8 +82,8 @@ def name_value(ev: Evaluator, name: str, value: Any) -> Any:
         ev.keep_alive.append(value)
         return value
     number = value.value if isinstance(value, Expr) else value
-    if type(number) in (int, float) and ev.scope.parent is None and name in ev.constants:
-        return Expr.of_leaf(Leaf(name, "global", name), number)
+    if type(number) in (int, float) and ev.scope.parent is None and name in ev.scope.constants:
+        return Expr.of_leaf(Leaf(name, "global", name, structural=not ev.modules.is_home(ev.scope)), number)
     if isinstance(value, Expr) and not value.known and not _of_parameters(value):
         return Expr.of_leaf(Leaf(name, "local", name))
     return value
@@ -127,36 +141,71 @@ def put_attribute(ev: Evaluator, receiver: Any, name: str, value: Any, target: c
         if own.setter is None:
             raise Refusal("KT205", f"`{name}` is a property that cannot be set")
         call_function(ev, own.setter, [receiver, value], {}, target)
+    elif _of_training(ev, receiver, name, target):
+        return
+    elif isinstance(receiver, Subclassed):
+        set_on_custom(ev, receiver, name, value, text)
     elif isinstance(receiver, (Instance, ClassValue)):
-        if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
-            value.hint = name
-        if isinstance(value, Model) and value.reference is None and isinstance(receiver, Instance):
-            value.reference = text
-        if ev.unknown_depth and not is_build(value):
-            value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
-        owner = receiver.cls.name if isinstance(receiver, Instance) else ""
-        receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
-        if not is_build(value):
-            ev.affect(receiver)
+        _set_on_object(ev, receiver, name, text, value)
+    elif isinstance(receiver, ProjectModule):
+        _set_in_module(ev, receiver, name, text, value)
     elif isinstance(receiver, Opaque):
         ev.cloud(value, f"`{text}` holds it, and may change it")
     elif isinstance(receiver, (Layer, Model)):
-        ev.mark_build(target)
-        if name != "trainable":
-            raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
-        ev.set_trainable(receiver, value)
-        if isinstance(receiver, Layer):
-            ev.freeze(receiver, receiver.trainable)
+        _set_trainable(ev, receiver, name, value, target)
+
+
+def _set_trainable(ev: Evaluator, receiver: Layer | Model, name: str, value: Any, target: cst.BaseExpression) -> None:
+    """``layer.trainable = value``; nothing else is set on layers and models."""
+    ev.mark_build(target)
+    if name != "trainable":
+        raise Refusal("KT105", f"setting `{name}` on a layer or model is not translated")
+    ev.set_trainable(receiver, value)
+    if isinstance(receiver, Layer) or ev.tracing:  # elsewhere the statement itself stays for a model
+        ev.freeze(receiver, receiver.trainable)
+
+
+def _of_training(ev: Evaluator, receiver: Any, name: str, target: cst.BaseExpression) -> bool:
+    """Whether what is set is one of the attributes that training reads as it goes on."""
+    if isinstance(receiver, OptimizerOf) and isinstance(target, cst.Attribute):
+        rate(ev, receiver, name, target)
+        return True
+    return isinstance(receiver, Model) and name == "stop_training"  # a plain flag of the output's modules too
+
+
+def _set_on_object(ev: Evaluator, receiver: Instance | ClassValue, name: str, text: str, value: Any) -> None:
+    """An attribute of one of the program's objects or classes."""
+    if isinstance(value, (Tensor, Layer, Model)) and value.hint is None:
+        value.hint = name
+    if isinstance(value, Model) and value.reference is None and isinstance(receiver, Instance):
+        value.reference = text
+    if ev.unknown_depth and not is_build(value):
+        value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    owner = receiver.cls.name if isinstance(receiver, Instance) else ""
+    receiver.attributes[name] = _attribute_value(ev, name, text, value, owner)
+    if not is_build(value):
+        ev.affect(receiver)
+
+
+def _set_in_module(ev: Evaluator, module: ProjectModule, name: str, text: str, value: Any) -> None:
+    """A name of another module of the project is bound anew."""
+    if ev.unknown_depth:
+        value = Opaque(f"`{text}` is set by code that may or may not run", maybe_model=isinstance(value, Model))
+    module.scope.names[name] = plain(value) if is_known(value) else value
+    ev.bindings.setdefault((id(module.scope), name), []).append(ev.steps)
 
 
 def _attribute_value(ev: Evaluator, name: str, text: str, value: Any, owner: str) -> Any:
     """A number that is kept in an attribute is known by the attribute from then on, if nothing sets it again."""
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float) and ev.scan.attributes[name] == 1 and owner and text.startswith("self."):
-        return Expr.of_leaf(Leaf(name, "local", text, owner=owner), number)
-    unknown = isinstance(value, Opaque) and not isinstance(value, (Created, HistoryLogs)) and not is_failed(value)
+        origin = value if isinstance(value, Expr) else None
+        return Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin), number)
+    own = (Created, HistoryLogs, InitialValue)
+    unknown = isinstance(value, Opaque) and not isinstance(value, own) and not is_failed(value)
     if unknown or isinstance(value, Expr) and not value.known:
-        named = Opaque.named(name, text, getattr(value, "why", ""))
+        origin = value.expr if isinstance(value, Opaque) else value
+        named = Opaque(getattr(value, "why", ""), Expr.of_leaf(Leaf(name, "local", text, owner=owner, origin=origin)))
         if isinstance(value, Opaque):
             named.foreign, named.scalar, named.maybe_model = value.foreign, value.scalar, value.maybe_model
         return named

@@ -8,9 +8,13 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.arrays import array_attribute
+from transpiler.evaluate.callbacks import callback_attribute
 from transpiler.evaluate.classes import found_on_class, found_on_object, super_attribute
 from transpiler.evaluate.core import Evaluator, FailedDependencyError, is_build, is_failed
+from transpiler.evaluate.imports import member
 from transpiler.evaluate.natives import CONSTANTS, METHODS
+from transpiler.evaluate.rates import rate
+from transpiler.evaluate.subclasses import base_attribute, built_by
 from transpiler.evaluate.surgery import layer_input, layer_output, layers_of
 from transpiler.evaluate.values import (
     Bound,
@@ -20,16 +24,23 @@ from transpiler.evaluate.values import (
     HistoryLogs,
     Instance,
     Method,
+    Native,
     Opaque,
+    OptimizerOf,
+    ProjectModule,
     Property,
+    RateOf,
     Row,
     StaticMethod,
+    Subclassed,
     Super,
     Symbol,
+    Twin,
 )
 from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
-from transpiler.graph.program import Action, Array, History
+from transpiler.graph.program import Action, Array, Callback, History, Source
 from transpiler.graph.symbolic import Expr, Leaf
+from transpiler.rules.data import TWINS
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
 
@@ -42,6 +53,10 @@ def attribute(  # noqa: C901 - one case a kind of value
         raise FailedDependencyError
     if isinstance(value, Symbol):
         return _symbol(ev, value, name, node)
+    if isinstance(value, Subclassed):
+        found = _custom(ev, value, name, node)
+        stays = ev.tracing or isinstance(found, (Model, Bound, Function, Native))
+        return found if stays else _introspected(ev, found, node)
     if isinstance(value, Tensor):
         return _introspected(ev, _tensor(ev, value, name, node), node)
     if isinstance(value, Model):
@@ -53,6 +68,14 @@ def attribute(  # noqa: C901 - one case a kind of value
         return Method(value, name) if found is None else found
     if isinstance(value, History):
         return _history(ev, value, name, node)
+    if isinstance(value, Twin):
+        return _twin(ev, value, name, node)
+    if isinstance(value, OptimizerOf):
+        return rate(ev, value, name, node)
+    if isinstance(value, (RateOf, Source)):
+        return Method(value, name)
+    if isinstance(value, Callback):
+        return callback_attribute(ev, value, name, node)
     if isinstance(value, Instance):
         return _instance(value, name, ev, node)
     if isinstance(value, Property):
@@ -65,6 +88,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         return value[value.names.index(name)]
     if isinstance(value, (Function, Bound)) and name == "__name__":
         return value.name if isinstance(value, Function) else value.function.name
+    if isinstance(value, ProjectModule):
+        return member(ev, value, name, node)
     if isinstance(value, Opaque):
         return _opaque(ev, value, name, node)
     if type(value) in METHODS or isinstance(value, (dict, tuple)):
@@ -94,7 +119,7 @@ def _tensor(ev: Evaluator, value: Tensor, name: str, node: cst.Attribute) -> Any
 
 def _introspected(ev: Evaluator, found: Any, node: cst.Attribute) -> Any:
     """Note what was read off a layer, a model or a tensor: where that is kept, the output needs the value itself."""
-    if not isinstance(found, Method):
+    if not isinstance(found, (Method, OptimizerOf)):
         ev.facts.introspected[id(node)] = found
         ev.touch()
     return found
@@ -138,7 +163,15 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
         return value.name
     if name == "trainable":
         return value.trainable
+    if name == "optimizer":
+        return OptimizerOf(value)
     return Method(value, name)
+
+
+def _twin(ev: Evaluator, value: Twin, name: str, node: cst.Attribute) -> Opaque:
+    if name not in TWINS[value.symbol]:
+        raise Refusal("KT302", f"`{name}` of a `{value.symbol.rpartition('.')[2]}` is not translated")
+    return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
 
 
 def _history(ev: Evaluator, value: History, name: str, node: cst.Attribute) -> Any:
@@ -167,6 +200,24 @@ def _instance(value: Instance, name: str, ev: Evaluator, node: cst.Attribute) ->
     if found is None:
         return Opaque(f"`{ev.source(node)}` is not set in what was interpreted", _named(ev, name, node))
     return found_on_object(ev, value, found, node)
+
+
+def _custom(ev: Evaluator, value: Subclassed, name: str, node: cst.Attribute) -> Any:
+    """An attribute of a layer or model of the program's own: its own ones first, then its class's, then Keras'."""
+    if name in value.attributes:
+        return value.attributes[name]
+    found = value.cls.lookup(name)
+    if name == "build" and isinstance(found, Function):
+        return built_by(value, found)
+    if found is not None or name in value.cls.all_attributes():
+        return found_on_object(ev, value, found, node)
+    if name in ("__class__", "__dict__"):
+        return _instance(value, name, ev, node)
+    if value.inputs is not None and name in ("layers", "input", "output", "inputs", "outputs"):
+        return _model(ev, value, name, node)
+    if name == "optimizer" and value.cls.keras != "layer":
+        return OptimizerOf(value)
+    return base_attribute(ev, value, name, node)
 
 
 def _named(ev: Evaluator, name: str, node: cst.Attribute) -> Expr:

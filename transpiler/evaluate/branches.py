@@ -20,9 +20,10 @@ from transpiler.evaluate.values import (
     Row,
     Symbol,
 )
-from transpiler.graph.keras import Model
+from transpiler.graph.keras import CustomModel, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.rules.names import is_keras
+from transpiler.source.tree import walk
 
 
 def truth(value: Any) -> bool | None:
@@ -31,6 +32,10 @@ def truth(value: Any) -> bool | None:
         return bool(decided(value))
     if isinstance(value, (list, tuple, dict, set)):
         return bool(value)
+    if isinstance(value, Tensor):
+        raise Refusal("KT204", "the truth of a symbolic tensor is known only when the program runs")
+    if isinstance(value, CustomModel):
+        return True
     if isinstance(value, (Opaque, Array, Symbol, Instance)):
         return None
     return True
@@ -127,16 +132,26 @@ def run_try(ev: Evaluator, node: cst.Try | cst.TryStar) -> None:
     """``try``: handlers are interpreted where the body can fail when the program runs."""
     raised = False
     before = dict(ev.scope.names)
+    guards = any(_catches_imports(handler) for handler in node.handlers)
+    ev.modules.guards += guards
     try:
         ev.run(node.body.body)
         if node.orelse is not None:
             ev.run(node.orelse.body.body)
     except RaiseSignal:
         raised = True
+    finally:
+        ev.modules.guards -= guards
     if node.handlers and (raised or _can_fail(ev, node.body)):
         _handle(ev, node, before, raised)
     if node.finalbody is not None:
         ev.run(node.finalbody.body.body)
+
+
+def _catches_imports(node: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler is there for a module that is missing."""
+    names = {part.value for part in walk(node.type) if isinstance(part, cst.Name)} if node.type is not None else set()
+    return node.type is None or not names.isdisjoint(("ImportError", "ModuleNotFoundError", "Exception"))
 
 
 def _handle(ev: Evaluator, node: cst.Try | cst.TryStar, before: dict[str, Any], raised: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -9,6 +10,7 @@ import libcst as cst
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.arrays import ARRAY_FUNCTIONS, array_method
+from transpiler.evaluate.callbacks import only_callbacks
 from transpiler.evaluate.classes import instantiate
 from transpiler.evaluate.core import (
     Evaluator,
@@ -21,14 +23,29 @@ from transpiler.evaluate.core import (
 )
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
-from transpiler.evaluate.values import Bound, ClassValue, Function, Generator, Instance, Method, Native, Opaque, Symbol
-from transpiler.graph.keras import Layer, Model, Tensor
-from transpiler.graph.program import Array
+from transpiler.evaluate.rates import rate_method
+from transpiler.evaluate.sources import dataset_method
+from transpiler.evaluate.values import (
+    Bound,
+    ClassValue,
+    Function,
+    Generator,
+    InitialValue,
+    Instance,
+    Method,
+    Native,
+    Opaque,
+    RateOf,
+    Symbol,
+)
+from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
+from transpiler.graph.program import Array, Source
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.names import is_keras
 from transpiler.rules.training import METHODS as METHODS_OF_MODELS
 from transpiler.source.tree import walk
 
+_ADDING = ("append", "extend", "insert")
 _REPEATABLE = frozenset("builtins.len builtins.sum builtins.sorted os.getenv os.environ.get os.cpu_count".split())
 
 
@@ -86,6 +103,8 @@ def invoke(ev: Evaluator, function: Any, args: list[Any], kwargs: dict[str, Any]
         return _call_method(ev, function, args, kwargs, node)
     if isinstance(function, ClassValue):
         return instantiate(ev, function, args, kwargs, node)
+    if isinstance(function, ApiObject) and function.symbol.startswith("keras.initializers."):
+        return InitialValue(function, args[0] if args else kwargs.get("shape"))
     if isinstance(function, Native):
         return function.call(ev, args, kwargs, node)
     return _unknown_call(ev, function, args, kwargs, node)
@@ -137,13 +156,18 @@ def _forget_name(function: Function, name: str) -> None:
 def call_expr(ev: Evaluator, node: cst.Call) -> Expr:
     """An expression that names the result of a call by its source text."""
     text = ev.source(node)
-    base = "".join(c if c.isalnum() else "_" for c in text.replace("len(", "num_")).strip("_").lower()
-    name = "_".join(part for part in base.split("_") if part)[:40]
-    name = name if name.isidentifier() else "size"
+    name = _size_name(text)
     if not _repeatable(ev, node):
         ev.single_calls[name] = count = ev.single_calls.get(name, 0) + 1
         name = name if count == 1 else f"{name}_{count}"
     return Expr.of_leaf(Leaf(name, "local", text))
+
+
+@lru_cache(maxsize=1024)  # a loop asks for the same in each turn
+def _size_name(text: str) -> str:
+    base = "".join(c if c.isalnum() else "_" for c in text.replace("len(", "num_")).strip("_").lower()
+    name = "_".join(part for part in base.split("_") if part)[:40]
+    return name if name.isidentifier() else "size"
 
 
 def _repeatable(ev: Evaluator, node: cst.Call) -> bool:
@@ -241,10 +265,18 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         from transpiler.evaluate.models import call_model_method
 
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, Source):
+        return dataset_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, RateOf):
+        return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):
         return array_method(ev, receiver, method.name, args, kwargs)
+    if isinstance(receiver, Layer) and method.name == "build" and ev.tracing:
+        return None  # it is built when it is called
     if isinstance(receiver, Layer):
-        raise Refusal("KT302", f"`{method.name}` of a layer is not translated")
+        from transpiler.evaluate.adapt import call_layer_method
+
+        return call_layer_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, Tensor):
         raise Refusal("KT101", f"`{method.name}` of a symbolic tensor is not supported")
     return _container_method(ev, receiver, method.name, args, kwargs, node)
@@ -274,7 +306,7 @@ def _computed(ev: Evaluator, receiver: Any, name: str, values: Any, kwargs: dict
     """The result of a method of a Python value."""
     try:
         result = getattr(receiver, name)(*values, **kwargs)
-        if name in MUTATING:
+        if name in MUTATING and not (name in _ADDING and only_callbacks(receiver)):
             ev.change(receiver)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         if is_known(values):

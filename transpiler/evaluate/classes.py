@@ -10,6 +10,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, is_failed, is_known, plain
 from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.scope import Scope
+from transpiler.evaluate.subclasses import BASES, base_attribute, keras_kind, make_custom
 from transpiler.evaluate.values import (
     Bound,
     ClassMethod,
@@ -21,16 +22,21 @@ from transpiler.evaluate.values import (
     Opaque,
     Property,
     StaticMethod,
+    Subclassed,
     Super,
     Symbol,
     make_row,
 )
+from transpiler.graph.program import Action
+from transpiler.rules.callbacks import BASE as CALLBACK
 from transpiler.rules.names import is_keras
+from transpiler.rules.sources import SEQUENCES
 
 _ENUMS = frozenset(["enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"])
 _PLAIN_BASES = frozenset(
     "builtins.object abc.ABC typing.Generic typing.Protocol typing.NamedTuple".split()
 ) | _ENUMS  # fmt: skip
+_OWN_BASES = SEQUENCES | {CALLBACK}
 _HOOKS = ("__getattribute__", "__getattr__", "__setattr__")
 _DATACLASS = "dataclasses.dataclass"
 _TRANSPARENT = ("keras.saving.", "keras.utils.register", "functools.total_ordering", "typing.", "enum.unique")
@@ -41,12 +47,17 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
     bases = tuple(ev.eval(base.value) for base in node.bases)
     ev.current = node
     for base in bases:
-        if isinstance(base, Symbol) and is_keras(base.name):
+        if isinstance(base, Symbol) and base.name in _OWN_BASES:
+            continue
+        if isinstance(base, Symbol) and is_keras(base.name) and base.name not in BASES:
             ev.scope.set(node.name.value, FAILED)
             raise Refusal("KT105", f"a subclass of `{base.name}` is not translated yet")
         if is_failed(base):
             ev.scope.set(node.name.value, FAILED)
             raise FailedDependencyError
+    for base, written in zip(bases, node.bases, strict=True):
+        if isinstance(base, Symbol) and base.name in _OWN_BASES:
+            _note_base(ev, base.name, written.value)
     scope = Scope(node.name.value, ev.scope, of_class=True)
     outer, ev.scope = ev.scope, scope
     try:
@@ -59,8 +70,16 @@ def define_class(ev: Evaluator, node: cst.ClassDef) -> None:
         if isinstance(function, Function) and function.owner is None:
             function.owner = found
     _kind_of_class(ev, found)
+    found.keras = keras_kind(ev, found)
+    if found.keras:
+        ev.facts.custom_classes.add(id(node))
     ev.classes.append(found)
     ev.scope.set(node.name.value, _decorated(ev, found))
+
+
+def _note_base(ev: Evaluator, name: str, node: cst.BaseExpression) -> None:
+    """The base of a class of callbacks, or of batches, has a twin in the output."""
+    ev.record(Action(name, {}, ev.span(node), ev.scope.qualified_name, node=node))
 
 
 def _kind_of_class(ev: Evaluator, cls: ClassValue) -> None:
@@ -114,6 +133,8 @@ def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
     """An object of a class of the program's, its constructor interpreted."""
     if cls.enum:
         return _member(cls, args, node, ev)
+    if cls.keras:
+        return make_custom(ev, cls, args, kwargs, node)
     instance = Instance(cls)
     if any(cls.lookup(hook) is not None for hook in _HOOKS):
         ev.cloud(instance, "its class decides itself what its attributes are")
@@ -133,7 +154,10 @@ def instantiate(ev: Evaluator, cls: ClassValue, args: list[Any], kwargs: dict[st
 def _plain(cls: ClassValue) -> bool:
     """Whether nothing unknown stands above a class."""
     return all(
-        isinstance(base, ClassValue) and _plain(base) or isinstance(base, Symbol) and base.name in _PLAIN_BASES
+        isinstance(base, ClassValue)
+        and _plain(base)
+        or isinstance(base, Symbol)
+        and base.name in _PLAIN_BASES | _OWN_BASES
         for base in cls.bases
     )
 
@@ -224,6 +248,8 @@ def super_attribute(ev: Evaluator, value: Super, name: str, node: cst.CSTNode) -
             if isinstance(value.receiver, Instance):
                 return found_on_object(ev, value.receiver, found, node)
             return found_on_class(value.receiver, found)
+    if isinstance(value.receiver, Subclassed):
+        return base_attribute(ev, value.receiver, name, node, of_super=True)
     if name in ("__init__", "__init_subclass__", "__post_init__"):
         return Native(name, lambda *_: None)
     return Opaque(f"`super().{name}` is not evaluated")

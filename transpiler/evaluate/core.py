@@ -15,11 +15,12 @@ import libcst as cst
 
 from transpiler.diagnostics import Diagnostic, Refusal, diagnostic
 from transpiler.evaluate import limits
+from transpiler.evaluate.modules import Modules
 from transpiler.evaluate.scan import Scan
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import ClassValue, Function, Instance, Opaque, Symbol
-from transpiler.graph.keras import Frame, Layer, Model, Node, Origin, Span, Tensor
-from transpiler.graph.program import Action, Array, Program
+from transpiler.graph.keras import CustomModel, Frame, Layer, Model, Node, Origin, Span, Tensor
+from transpiler.graph.program import Action, Array, Callback, Program
 from transpiler.graph.symbolic import Expr, UnknownValueError
 from transpiler.source.positions import Positions
 
@@ -45,9 +46,9 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Freeze(Moment):
-    """``layer.trainable = flag``."""
+    """``layer.trainable = flag``; of a model too where its statement goes with the class around it."""
 
-    layer: Layer
+    layer: Layer | Model
     flag: bool
 
 
@@ -66,7 +67,9 @@ class Facts:
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
     takes_apart: set[int] = field(default_factory=set)  # functions that use parts of a network which they make whole
-    described: set[int] = field(default_factory=set)  # statements that made a layer: its class tells their comments
+    custom_classes: set[int] = field(default_factory=set)  # definitions of classes that are Keras layers or models
+    refused_classes: set[str] = field(default_factory=set)  # names of such classes of which an object was refused
+    customs: dict[int, list[Any]] = field(default_factory=dict)  # by ClassDef: its objects that are layers or models
 
 
 class FailedDependencyError(Exception):
@@ -93,6 +96,7 @@ class Evaluator:
     def __init__(self, module: cst.Module, positions: Positions) -> None:
         self.module = module
         self.positions = positions
+        self.modules = Modules()
         self.scope = Scope("")
         self.facts = Facts()
         self.scan = Scan()
@@ -101,12 +105,14 @@ class Evaluator:
         self.frames: tuple[Frame, ...] = ()
         self.functions: list[Function] = []
         self.statement: cst.CSTNode | None = None
+        self.home_statement: cst.CSTNode | None = None  # the innermost one of the module that is translated
         self.current: cst.CSTNode = module  # the innermost call being worked on, for positions
         self.steps = 0
+        self.last_step = limits.MAX_STEPS
         self.unknown_depth = 0
+        self.open_steps = 0  # of those, in code that may or may not run
         self.built = 0  # counts everything that builds: quiet loops are told by it
         self.layer_names: dict[str, int] = {}
-        self.constants: set[str] = set()  # module-level names bound exactly once
         self.image_data_format = "channels_last"
         self.compiled: dict[int, Any] = {}
         self.loop_budget: int | None = None
@@ -115,6 +121,7 @@ class Evaluator:
         self.input_shapes: dict[int, tuple[Any, ...]] = {}  # by layer: the batch input shape it was given
         self.input_dtypes: dict[int, str] = {}
         self.bindings: dict[tuple[int, str], list[int]] = {}  # by scope and name: the steps at which it was bound
+        self.bound_names: dict[int, list[str]] = {}  # by statement: what it assigns, once somebody asked
         self.stack: list[int] = []  # the statements being interpreted, from the outermost in
         self.networks: list[Model] = []  # those of `keras.applications`
         self.freezes: list[Freeze] = []
@@ -144,39 +151,56 @@ class Evaluator:
         self.open_returns: list[list[Any]] = []  # by function: what it returned under such conditions
         self.classes: list[ClassValue] = []
         self.instances: dict[int, Instance] = {}  # the first object of each class
+        self.tracing = 0  # within methods of the program's own layers and models: what they make is part of a model
+        self.poisoned = 0  # counts statements that were refused, or that needed what was
         self.keep_alive: list[Any] = []  # objects known by their identity
+        self.saved: list[tuple[str, Model]] = []  # the files that models were saved to
+        self.checkpoint_paths: dict[int, str] = {}  # by callback: the code that names its file
+        self.in_pipeline = False  # within a function that a data set maps
+        self.own_callbacks: dict[int, Callback] = {}  # by object of a callback class of the program's
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------
     def tick(self) -> None:
         """Count one step; raise where the program is too long."""
         self.steps += 1
+        self.open_steps += self.unknown_depth > 0
         if self.loop_budget is not None and self.steps > self.loop_budget:
             raise limits.LoopBudgetSpent
-        if self.steps > limits.MAX_STEPS:
+        if self.steps > self.last_step:
             raise limits.LimitReached("the program takes too many steps")
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where ``node`` stands."""
-        where = self.positions.get(node)
+        where, file = self.positions.get(node), ""
+        if where is None and (owner := self.modules.owner(node)) is not None:
+            where, file = owner.positions.get(node), owner.shown
         if where is None:
             return Span(1, 0, 1, 0)
-        return Span(where.start.line, where.start.column, where.end.line, where.end.column)
+        return Span(where.start.line, where.start.column, where.end.line, where.end.column, file)
 
     def origin(self, node: cst.CSTNode) -> Origin:
         """The origin of something built at ``node``."""
-        return Origin(self.span(node), self.frames, self._comments())
-
-    def _comments(self) -> tuple[str, ...]:
-        lines = getattr(self.statement, "leading_lines", ())
-        return tuple(line.comment.value for line in lines if line.comment is not None)
+        return Origin(self.span(node), self.frames)
 
     def report(self, error: Refusal, node: cst.CSTNode | None = None) -> Diagnostic:
         """Turn a refusal into a diagnostic at ``node`` (or the call being worked on)."""
+        owner = self.modules.owner(node or self.current)
+        if owner is not None:
+            return self.modules.report(self, error, node or self.current, owner)
         span = self.span(node or self.current)
         found = diagnostic(error.code, error.message, span.line, span.column + 1, hint=error.hint)
         if found not in self.diagnostics:
             self.diagnostics.append(found)
         return found
+
+    def note(self, code: str, message: str, node: cst.CSTNode) -> None:
+        """Tell of something that is left out; what another file leaves out is told where that is translated."""
+        if self.modules.owner(node) is not None:
+            return
+        span = self.span(node)
+        found = diagnostic(code, message, span.line, span.column + 1)
+        if found not in self.diagnostics:
+            self.diagnostics.append(found)
 
     @contextmanager
     def frame(self, frame: Frame) -> Iterator[None]:
@@ -195,6 +219,15 @@ class Evaluator:
         self.current = node
         yield
         self.current = outer
+
+    @contextmanager
+    def in_layer(self) -> Iterator[None]:
+        """Within: methods of a layer or model of the program's own."""
+        self.tracing += 1
+        try:
+            yield
+        finally:
+            self.tracing -= 1
 
     @contextmanager
     def uncertain(self) -> Iterator[None]:
@@ -224,6 +257,10 @@ class Evaluator:
         if isinstance(expr, Expr):
             self.place(expr)
         self.facts.values[id(node)] = value
+        if value is FAILED:
+            self.modules.suffered = True
+        elif isinstance(value, (Opaque, Expr)):
+            self.modules.note_leaf(value, self.scope)
         return value
 
     def place(self, expr: Expr) -> None:
@@ -267,7 +304,6 @@ class Evaluator:
     def count_node(self, made: Node) -> None:
         """Note a new node of a graph."""
         self.built += 1
-        self.facts.described.add(id(self.statement))
         self.node_order[id(made)] = len(self.node_order)
         if not isinstance(made.target, str):
             self.calls_of.setdefault(id(made.target), []).append(made)
@@ -289,13 +325,18 @@ class Evaluator:
         if isinstance(target, Layer) and id(target) in self.trained and target.trainable != flag:
             self.toggles = True
         target.trainable = flag
-        if isinstance(target, Model):
+        if isinstance(target, CustomModel):
+            from transpiler.evaluate.subclasses import parts
+
+            for part in parts(target):
+                self.set_trainable(part, flag)
+        elif isinstance(target, Model):
             for layer in target.layers:
                 self.set_trainable(layer, flag)
         self.built += 1
 
-    def freeze(self, layer: Layer, flag: bool) -> None:
-        """Note that the program sets the flag of a single layer here."""
+    def freeze(self, layer: Layer | Model, flag: bool) -> None:
+        """Note that the program sets the flag of a layer, or of a model in a class of its own, here."""
         self.freezes.append(Freeze(tuple(self.stack), self.steps, layer, flag))
 
     def made(self, model: Model) -> None:
@@ -351,6 +392,8 @@ class Evaluator:
     def source(self, node: cst.CSTNode) -> str:
         """The text of ``node``."""
         text = self.positions.text(node)
+        if text is None and (owner := self.modules.owner(node)) is not None:
+            text = owner.positions.text(node)
         if text is None or "\n" in text:  # the lines of an indented block have its indentation in the module's text
             text = self.module.code_for_node(node)
         return text.strip()
@@ -363,7 +406,7 @@ def _is_mutable(value: Any) -> bool:
 def _describes_models(container: Any) -> bool:
     """Whether a container holds parts of models: what such a one holds is never left to unknown code."""
     if isinstance(container, Instance):
-        return False
+        return isinstance(container, CustomModel)
     items = container.values() if isinstance(container, dict) else container
     return is_build(container) or any(isinstance(item, Model) for item in items)
 

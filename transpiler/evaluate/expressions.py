@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import keyword
 import operator
+from ast import literal_eval
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.arrays import array_binary, array_item
+from transpiler.evaluate.arrays import array_binary, array_item, array_product
 from transpiler.evaluate.attributes import attribute
 from transpiler.evaluate.branches import perhaps
 from transpiler.evaluate.calls import call, invoke
@@ -56,24 +59,33 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 def _name(ev: Evaluator, node: cst.Name) -> Any:
     scope = ev.scope.find(node.value)
     if scope is not None:
-        return scope.names[node.value]
+        value = scope.names[node.value]
+        if value is FAILED and ev.modules.latent:
+            ev.modules.failed_name(ev, scope, node.value)
+        return value
+    if node.value in ev.positions.folded.values:
+        return copy.deepcopy(ev.positions.folded.values[node.value])
     if node.value in BUILTINS:
         return Symbol(f"builtins.{node.value}")
     if node.value in ("True", "False", "None"):
         return {"True": True, "False": False, "None": None}[node.value]
     if node.value == "__name__":
-        return "__main__"
+        module = ev.scope.module.info
+        return "__main__" if module is None or not ev.modules.loading else module.name
     return Opaque.named(node.value, node.value, f"`{node.value}` is not defined in what was interpreted")
+
+
+_literal = lru_cache(maxsize=4096)(literal_eval)
 
 
 def _integer(ev: Evaluator, node: cst.Integer) -> Any:
     if len(node.value) > 400:
         raise limits.LimitReached("an integer of more than 400 digits")
-    return node.evaluated_value
+    return _literal(node.value)
 
 
 def _float(ev: Evaluator, node: cst.Float) -> Any:
-    return node.evaluated_value
+    return _literal(node.value)
 
 
 def _imaginary(ev: Evaluator, node: cst.Imaginary) -> Any:
@@ -81,7 +93,7 @@ def _imaginary(ev: Evaluator, node: cst.Imaginary) -> Any:
 
 
 def _string(ev: Evaluator, node: cst.SimpleString | cst.ConcatenatedString) -> Any:
-    value = node.evaluated_value
+    value = _literal(node.value) if isinstance(node, cst.SimpleString) else node.evaluated_value
     return Opaque("a string that is not evaluated") if value is None else value
 
 
@@ -180,7 +192,7 @@ def apply_binary(ev: Evaluator, op: str, left: Any, right: Any, node: cst.CSTNod
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensor_binary(ev, op, left, right, node)
     if isinstance(left, Array) or isinstance(right, Array):
-        return array_binary(left, right)
+        return array_product(left, right) if op == "@" else array_binary(left, right)
     if _numeric(left) and _numeric(right) and op in ("+", "-", "*", "/", "//", "%", "**"):
         if isinstance(left, Opaque) or isinstance(right, Opaque):
             return _opaque_arithmetic(op, left, right)

@@ -8,7 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
-from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known
+from transpiler.evaluate.core import FAILED, Creation, Evaluator, is_build, is_failed, is_known, plain
 from transpiler.evaluate.scope import Scope
 from transpiler.evaluate.values import (
     ClassMethod,
@@ -22,6 +22,7 @@ from transpiler.evaluate.values import (
 )
 from transpiler.graph.keras import Frame, Model
 from transpiler.graph.symbolic import Expr, Leaf
+from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
 
 _WRAPPERS = {
@@ -72,6 +73,12 @@ def decorate(ev: Evaluator, decorator: Any, value: Any, node: cst.Decorator) -> 
     return value
 
 
+def is_transparent(ev: Evaluator, node: cst.Decorator) -> bool:
+    """Whether a decorator of Keras' or TensorFlow's leaves what a function computes as it is, and can go."""
+    symbol = _decorator_symbol(ev, ev.facts.values.get(id(node.decorator)), node)
+    return symbol in _TRANSPARENT and is_keras(symbol)
+
+
 def callable_value(value: Any) -> bool:
     """Whether calling ``value`` means something to the evaluator."""
     from transpiler.evaluate.values import Bound, ClassValue, Instance, Native
@@ -102,6 +109,8 @@ def parameter_defaults(ev: Evaluator, parameters: cst.Parameters) -> dict[str, A
 
 def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """Interpret a call of one of the program's functions."""
+    if ev.unknown_depth and ev.open_steps > limits.MAX_OPEN_STEPS and function.calls > 2:
+        return _not_followed(ev, function, args, kwargs)
     if len(ev.functions) >= limits.MAX_DEPTH:
         raise limits.LimitReached("calls are nested too deeply")
     owner = f"{function.owner.name}." if function.owner is not None else ""
@@ -109,13 +118,13 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     scope.function = function.node
     bind_parameters(ev, function, scope, args, kwargs, node)
     function.calls += 1
-    if isinstance(function.node, cst.FunctionDef) and _is_generator(function.node):
+    if isinstance(function.node, cst.FunctionDef) and _is_generator(function, function.node):
         return Generator(function, scope)
     outer, ev.scope = ev.scope, scope
     ev.functions.append(function)
     models_before = len(ev.program.models)
     try:
-        with ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
+        with ev.modules.step(node), ev.frame(Frame("call", function.name, ev.span(node), function.calls)):
             result = _run_body(ev, function)
     finally:
         ev.functions.pop()
@@ -132,6 +141,16 @@ def call_function(ev: Evaluator, function: Function, args: list[Any], kwargs: di
     elif is_build(result):
         ev.mark_build(node)
     return result
+
+
+def _not_followed(ev: Evaluator, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Opaque:
+    """One more call of a function in code that may or may not run, where such calls branch without end."""
+    why = f"`{function.name}` may change it"
+    for value in (*args, *kwargs.values()):
+        if is_build(value):
+            raise limits.LimitReached("too many calls under conditions known only at run time")
+        ev.cloud(value, why)
+    return Opaque(f"what `{function.name}` returns is not followed here")
 
 
 def _decorated(function: Function, result: Any) -> Any:
@@ -170,8 +189,10 @@ def _one_of(function: Function, result: Any, others: list[Any]) -> Any:
     return Opaque(f"what `{function.name}` returns depends on a condition known only at run time")
 
 
-def _is_generator(node: cst.FunctionDef) -> bool:
-    return any(isinstance(part, cst.Yield) for part in walk(node.body, closed=(cst.FunctionDef, cst.Lambda)))
+def _is_generator(function: Function, node: cst.FunctionDef) -> bool:
+    if function.generator is None:
+        function.generator = any(type(part) is cst.Yield for part in walk(node.body, (cst.FunctionDef, cst.Lambda)))
+    return function.generator
 
 
 def generate(ev: Evaluator, generator: Generator) -> list[Any] | None:
@@ -238,7 +259,7 @@ def bind_parameters(
         scope.names[parameters.star_kwarg.name.value] = extra
     elif extra:
         raise Refusal("KT205", f"`{function.name}` has no parameter `{next(iter(extra))}`")
-    builder = is_builder(function)
+    builder = is_builder(function) or _constructs(function)
     for name in (*positional, *keyword_only):
         if name not in given and name not in function.defaults:
             raise Refusal("KT205", f"`{function.name}` needs its argument `{name}`")
@@ -250,18 +271,17 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
     """A number that a builder gets keeps the parameter's name, so that it can stay a parameter of the class."""
     if is_failed(value):
         return value
-    default = None
-    for param in (*function.node.params.params, *function.node.params.kwonly_params):
-        if param.name.value == name and param.default is not None:
-            default = ev.source(param.default)
+    speaks = ev.modules.speaks_home(ev.scope)  # the argument's text means the same where models of the output are built
+    default = _default_text(ev, function, name)
     if isinstance(value, Opaque) and value.expr is not None:
         source = source_text(value.expr)
         home = _home(value.expr, ev.scope)
-        leaf = Leaf(name, "local", source, default, parameter=True, step=ev.steps, home=home, inner=scope)
+        named = speaks or all(leaf.parameter for leaf in value.expr.leaves())
+        leaf = Leaf(name, "local", source, default, parameter=named, step=ev.steps, home=home, inner=scope)
         return Opaque(value.why, Expr.of_leaf(leaf), maybe_model=value.maybe_model)
     number = value.value if isinstance(value, Expr) else value
     if type(number) in (int, float):
-        source = source_text(value) if isinstance(value, Expr) else repr(number)
+        source = source_text(value) if isinstance(value, Expr) and speaks else repr(number)
         text = source if given else ""
         leaf = Leaf(name, "local", text, default, parameter=True, step=ev.steps, home=ev.scope, inner=scope)
         return Expr.of_leaf(leaf, number)
@@ -271,6 +291,17 @@ def _parameter(ev: Evaluator, function: Function, name: str, value: Any, given: 
 def _home(expr: Expr, scope: Scope) -> Scope:
     """Where the text of an expression means what it says: where its first name was read."""
     return next((leaf.home for leaf in expr.leaves() if leaf.home is not None), scope)
+
+
+def _default_text(ev: Evaluator, function: Function, name: str) -> str | None:
+    """The default of a parameter as the output can write it."""
+    for param in (*function.node.params.params, *function.node.params.kwonly_params):
+        if param.name.value == name and param.default is not None:
+            if ev.modules.is_home(function.closure):
+                return ev.source(param.default)
+            known = plain(function.defaults[name])
+            return repr(known) if type(known) in (int, float) else None
+    return None
 
 
 def source_text(expr: Expr) -> str:
@@ -300,6 +331,11 @@ def _builds_and_returns(body: cst.CSTNode) -> bool:
         elif isinstance(node, cst.Return):
             returns = returns or node.value is not None
     return model and returns
+
+
+def _constructs(function: Function) -> bool:
+    """Whether a function is the constructor of a layer or model: its numbers stay parameters of the class."""
+    return function.name == "__init__" and function.owner is not None and bool(function.owner.keras)
 
 
 def is_builder(function: Function) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import libcst as cst
@@ -20,21 +19,15 @@ from transpiler.evaluate.core import (
     require_known,
 )
 from transpiler.evaluate.functions import source_text
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import Function, Opaque, Subclassed, Symbol, TrainingFlag
 from transpiler.graph.keras import FunctionRef, Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr, Leaf
 from transpiler.rules.base import COMMON_PARAMS, LAYERS, LayerRule, bind
+from transpiler.rules.names import snake_case
 
 # Parameters that may stay expressions of the source; all others are read as plain values.
 _SIZES = {"units", "filters", "input_dim", "output_dim", "rate", "target_shape"}
-
-
-def snake_case(name: str) -> str:
-    """``Conv2DTranspose`` → ``conv2d_transpose``, as Keras numbers its layers."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def auto_name(ev: Evaluator, kind: str) -> str:
@@ -63,7 +56,9 @@ def make_layer(
         ev.lambda_functions[id(layer)] = bound["function"]
     if "trainable" in common:
         layer.trainable = bool(require_known(common["trainable"], "`trainable`"))
-        ev.freeze(layer, layer.trainable)
+        layer.untrained = bool(ev.tracing) and not layer.trainable
+        if not ev.tracing:
+            ev.freeze(layer, layer.trainable)
     _check_common(common)
     shape = _input_shape(symbol, common, own, config)
     if shape is not None:
@@ -71,7 +66,6 @@ def make_layer(
         dtype = common.get("dtype")
         ev.input_dtypes[id(layer)] = dtype if isinstance(dtype, str) else _input_dtype(symbol)
     ev.keep_alive.append(layer)
-    ev.facts.described.add(id(ev.statement))
     ev.built += 1
     ev.mark_build(node)
     return layer
@@ -209,7 +203,8 @@ def call_layer(ev: Evaluator, layer: Layer, args: list[Any], kwargs: dict[str, A
     if not any(True for _ in walk_tensors([args, kwargs])):
         raise Refusal("KT105", f"calling the layer `{layer.name}` outside a model is not translated")
     rule = LAYERS[layer.symbol]
-    call_kwargs = {k: plain(v) if is_known(v) else v for k, v in kwargs.items() if k != "training" or v is not None}
+    kwargs = {k: v for k, v in kwargs.items() if k != "training" or v is not None and not isinstance(v, TrainingFlag)}
+    call_kwargs = {k: plain(v) if is_known(v) else v for k, v in kwargs.items()}
     made = Node(layer, tuple(args), call_kwargs, ev.origin(node))
     with ev.working_on(node):
         specs = _infer(ev, rule, layer, made)
@@ -272,10 +267,25 @@ def settle_open_inputs(ev: Evaluator, value: Any, symbol: str) -> None:
 def _infer(ev: Evaluator, rule: LayerRule, layer: Layer, made: Node) -> Any:
     if layer.symbol == "keras.layers.Lambda":
         return _trace_lambda(ev, layer, made)
+    inner = layer.config.get("layer")
+    if isinstance(inner, Subclassed) and inner.inputs is None:
+        _trace_inner(ev, layer, inner, made)
     args = map_tensors(list(made.args), lambda t: t.spec)
     kwargs = map_tensors(made.kwargs, lambda t: t.spec)
     with checked_arguments(layer.symbol):
         return rule.infer(layer, *args, **kwargs)
+
+
+def _trace_inner(ev: Evaluator, layer: Layer, inner: Subclassed, made: Node) -> None:
+    """A wrapper calls a layer of the program's own: on one time step."""
+    from transpiler.evaluate.tracing import build_custom
+
+    if layer.symbol != "keras.layers.TimeDistributed" or not isinstance(made.args[0], Tensor):
+        raise Refusal(
+            "KT105", f"`{layer.symbol.rpartition('.')[2]}` around a layer of the program's own is not translated"
+        )
+    spec = made.args[0].spec
+    build_custom(ev, inner, TensorSpec((spec.shape[0], *spec.shape[2:]), spec.dtype), ev.current)
 
 
 def _trace_lambda(ev: Evaluator, layer: Layer, made: Node) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from transpiler.diagnostics import Refusal
 
-MAX_STEPS = 400_000  # expressions and statements interpreted in all
-MAX_LOOP_STEPS = 40_000  # within one loop that builds nothing
+MAX_STEPS = 200_000  # expressions and statements interpreted in all
+MAX_LOOP_STEPS = 8_000  # within one loop that builds nothing
+MAX_OPEN_STEPS = 10_000  # in code that may or may not run, before calls in it are no longer followed again
 MAX_BUILDING_TURNS = 10_000  # of one loop that builds, where its length is known
 MAX_OPEN_TURNS = 1_000  # of a `while` that builds
 MAX_DEPTH = 60  # nested calls of the program's functions

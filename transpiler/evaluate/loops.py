@@ -12,7 +12,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate import limits
 from transpiler.evaluate.assign import assign
 from transpiler.evaluate.classes import members
-from transpiler.evaluate.core import Evaluator, FailedDependencyError, decided, is_build, is_failed
+from transpiler.evaluate.core import FAILED, Evaluator, FailedDependencyError, decided, is_build, is_failed
 from transpiler.evaluate.functions import generate
 from transpiler.evaluate.values import BreakSignal, ClassValue, ContinueSignal, Generator, Opaque
 from transpiler.graph.keras import Frame, Tensor
@@ -121,6 +121,9 @@ def _unknown_turn(ev: Evaluator, node: cst.For | cst.While, target: cst.BaseExpr
         side(ev, lambda: ev.run(node.body.body))
     for name, value in list(ev.scope.names.items()):
         if name in before and before[name] is not value:
+            if is_failed(value) or is_failed(before[name]):
+                ev.scope.names[name] = FAILED
+                continue
             if is_build(value) or is_build(before[name]):
                 raise Refusal("KT203", f"`{name}` is built in a loop whose number of turns is known only at run time")
             ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")
@@ -167,7 +170,7 @@ def _forget(ev: Evaluator, node: cst.For | cst.While, changed: int) -> None:
     """After a loop that was not run to its end: what it assigns or fills is unknown."""
     from transpiler.evaluate.statements import bound_names
 
-    for name in bound_names(node):
+    for name in bound_names(ev, node):
         value = ev.scope.names.get(name)
         if name in ev.scope.names and not is_build(value) and not isinstance(value, Array):
             ev.scope.names[name] = Opaque.named(name, name, f"`{name}` changes in a loop")

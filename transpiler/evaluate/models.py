@@ -8,6 +8,7 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.assign import all_layers
+from transpiler.evaluate.callbacks import flat_callbacks, given_callbacks, run_hooks
 from transpiler.evaluate.core import (
     Creation,
     Evaluator,
@@ -18,12 +19,16 @@ from transpiler.evaluate.core import (
     plain,
     require_known,
 )
+from transpiler.evaluate.data import build_from_data, build_from_shape, discarded
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
+from transpiler.evaluate.loading import note_checkpoints, note_saved, path_text
 from transpiler.evaluate.operators import finish_node
+from transpiler.evaluate.sources import given_source
 from transpiler.evaluate.surgery import get_layer, layers_in_order, with_whole_networks
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.tracing import call_custom
+from transpiler.evaluate.values import Created, Function, Opaque, Subclassed, Symbol, TrainingFlag
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, map_tensors, walk_tensors
-from transpiler.graph.program import Action, Array, Compiled, History
+from transpiler.graph.program import Action, Array, Compiled, History, Source
 from transpiler.rules.base import LAYERS, OPS, bind
 from transpiler.rules.training import METHODS
 
@@ -44,7 +49,7 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     text = (
         dtype if isinstance(dtype, str) else dtype.name.rpartition(".")[2] if isinstance(dtype, Symbol) else "float32"
     )
-    tensor = Tensor(TensorSpec(shape, text))
+    tensor = Tensor(TensorSpec(shape, text), origin=ev.origin(node))
     if given.get("name") is not None:
         tensor.name = str(require_known(given["name"], "`name`"))
     ev.built += 1
@@ -213,6 +218,9 @@ def _start(ev: Evaluator, model: Model, layer: Layer | Model) -> None:
     """Take the input from the first layer, where it says one."""
     if isinstance(layer, Model):
         ev.settle(layer)
+        if id(layer) in ev.input_shapes:
+            model.inputs = model.outputs = Tensor(TensorSpec(ev.input_shapes[id(layer)]))
+            return
         if layer.inputs is not None and len(layer.input_tensors()) == 1:
             model.inputs = model.outputs = Tensor(layer.input_tensors()[0].spec)
         return
@@ -269,16 +277,42 @@ def call_model(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, A
     """``model(x)``: a node of the graph on symbolic tensors, an action on data."""
     if any(is_failed(v) for v in (*args, *kwargs.values())):
         raise FailedDependencyError
-    if any(True for _ in walk_tensors(args)):
+    if any(True for _ in walk_tensors([args, kwargs if isinstance(model, Subclassed) else {}])):
         return call_on_tensors(ev, model, args, kwargs, node)
+    if isinstance(model, Subclassed) and model.is_layer and not _data(args):
+        raise Refusal("KT105", f"calling the layer `{model.name}` outside a model is not translated")
+    if isinstance(model, Subclassed) and args and _all_created(args[0]):
+        _build_from(ev, model, args[0])
+        if discarded(ev, node):
+            ev.mark_build(node)
+            ev.mark_build(ev.statement or node)
+            return Opaque("the result of a call that only builds")
     for value in args[:1]:
-        if isinstance(value, Array) and value.shape is not None:
+        if isinstance(model, Subclassed) or isinstance(value, Array) and value.shape is not None:
             _build_from(ev, model, value)
     return action(ev, "__call__", model, args, kwargs, node)
 
 
+def _data(args: list[Any]) -> bool:
+    """Whether the first argument is data whose shape may be known."""
+    return bool(args) and isinstance(args[0], (Array, Created, list, tuple, dict))
+
+
+def _all_created(value: Any) -> bool:
+    """Whether a structure holds nothing but results of ops without tensors."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(_all_created(item) for item in value)
+    return isinstance(value, Created)
+
+
 def call_on_tensors(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A nested model: one node."""
+    if isinstance(model, Subclassed) and model.kind == "custom":
+        return call_custom(ev, model, args, kwargs, node)
+    if isinstance(kwargs.get("training"), TrainingFlag):
+        kwargs = {key: value for key, value in kwargs.items() if key != "training"}
     specs = [t.spec for t in walk_tensors([args, kwargs])]
     if model.inputs is None and len(specs) == 1:
         build_sequential(ev, model, specs[0])
@@ -302,6 +336,8 @@ def infer_model(model: Model, specs: list[TensorSpec]) -> Any:
     known: dict[int, TensorSpec] = {id(t): s for t, s in zip(inputs, specs, strict=True)}
     if all(t.spec.shape == s.shape for t, s in zip(inputs, specs, strict=True)):
         return map_tensors(model.outputs, lambda t: t.spec)
+    if model.kind == "custom":
+        raise Refusal("KT105", "a layer of the program's own is called on inputs of several shapes through a model")
     for node in model.nodes:
         args = map_tensors(list(node.args), lambda t: known[id(t)])
         kwargs = map_tensors(node.kwargs, lambda t: known[id(t)])
@@ -338,6 +374,10 @@ def call_model_method(
         ev.built += 1
         ev.mark_build(node)
         return None
+    if name == "build" and isinstance(model, Subclassed) and model.kind == "custom":
+        build_from_shape(ev, model, args[0] if args else next(iter(kwargs.values()), None), node)
+        ev.mark_build(node)
+        return None
     if name == "build":
         if model.inputs is None and (args or kwargs):
             shape = shape_of(args[0] if args else next(iter(kwargs.values())))
@@ -365,7 +405,10 @@ def _pop(ev: Evaluator, model: Model, node: cst.CSTNode) -> Any:
 
 
 def _build_from(ev: Evaluator, model: Model, data: Any) -> None:
-    """Fitting on data of known shape builds a Sequential model that had no input shape."""
+    """Fitting on data of known shape builds a model that had no input shape."""
+    if isinstance(model, Subclassed) and model.kind == "custom":
+        build_from_data(ev, model, data, ev.current)
+        return
     if model.inputs is None and isinstance(data, Array) and data.shape:
         dtype = "int32" if _takes_indices(model) else "float32"
         build_sequential(ev, model, TensorSpec((None, *data.shape[1:]), dtype))
@@ -380,6 +423,8 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     """Record a method call that happens when the program runs."""
     from transpiler.evaluate.expressions import unknown_to_program
 
+    if name in GENERATORS:
+        name, args, kwargs = _without_generator(name, args, kwargs)
     signature = METHODS.get(name)
     if signature is None:
         raise Refusal("KT302", f"`{name}` of a model is not translated")
@@ -391,10 +436,22 @@ def action(ev: Evaluator, name: str, model: Model, args: list[Any], kwargs: dict
     made = Action(f"keras.Model.{name}", values, ev.span(node), ev.scope.qualified_name, model, node=node)
     made.frames = ev.frames
     made.compiled = ev.compiled.get(id(model))
+    for key in ("x", "validation_data"):
+        if key in values and name in ("fit", "evaluate", "predict"):
+            values[key] = given_source(ev, values[key], node)
     if name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
-        _build_from(ev, model, values.get("x", values.get("inputs")))
+        data = values.get("x", values.get("inputs"))
+        _build_from(ev, model, data.parts()[0] if isinstance(data, Source) else data)
+    callbacks = values.get("callbacks")
+    if callbacks is not None:
+        values["callbacks"] = given_callbacks(ev, callbacks)
     ev.record(made)
     _note_training(ev, name, model)
+    if name == "fit":
+        run_hooks(ev, made, model, callbacks)
+        note_checkpoints(ev, model, list(flat_callbacks(callbacks)))
+    if name == "save" and isinstance(node, cst.Call):
+        note_saved(ev, model, path_text(ev, node), values.get("filepath"))
     if name == "compile":
         ev.compiled[id(model)] = Compiled(
             made,
@@ -418,13 +475,33 @@ def _note_training(ev: Evaluator, name: str, model: Model) -> None:
     layers = {id(layer) for layer in all_layers(model)}
     ev.trained |= layers
     compiled = ev.compiled_at.get(id(model), 0)
-    late = next((each for each in ev.freezes if id(each.layer) in layers and each.moment > compiled), None)
+    late = next((each for each in ev.freezes if each.moment > compiled and _in(each.layer, layers)), None)
     if late is not None and compiled:
         raise Refusal(
             "KT105",
             f"`trainable` of the layer `{late.layer.name}` changed after the model was compiled",
             "compile the model again before it is trained: versions of Keras differ in what they do here",
         )
+
+
+def _in(part: Layer | Model, layers: set[int]) -> bool:
+    inner = all_layers(part) if isinstance(part, Model) else [part]
+    return any(id(layer) in layers for layer in inner)
+
+
+GENERATORS = {"fit_generator": "fit", "evaluate_generator": "evaluate", "predict_generator": "predict"}
+
+
+def _without_generator(name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[str, list[Any], dict[str, Any]]:
+    """A call of Keras 2's methods for generators as one of those that take everything."""
+    if old := sorted({"samples_per_epoch", "nb_val_samples", "val_samples"} & set(kwargs)):
+        raise Refusal("KT301", f"`{old[0]}` counts samples, not steps, and is not translated")
+    bound = bind(f"Model.{name}", METHODS[name], tuple(args), kwargs)
+    positional = [p.name for p in METHODS[name]][: len(args)]
+    aliases = {alias: p.name for p in METHODS[name] for alias in (p.name, *p.aliases)}
+    given = [*positional, *(aliases[key] for key in kwargs)]
+    renamed = {"generator": "x", "max_q_size": "max_queue_size"}
+    return GENERATORS[name], [], {renamed.get(key, key): bound[key] for key in given}
 
 
 def _trainable(model: Model) -> frozenset[int] | None:

@@ -146,7 +146,7 @@ def _pretrained(ev: Evaluator, app: Application, settings: Settings, node: cst.C
     command = f"transpile FILE --weights {file} --model {settings.name}"
     where = "Keras' own weights" if settings.imagenet else "the Keras file"
     found = diagnostic(
-        "KT403",
+        "KT405",
         f"the weights are loaded from `{path}`, which is made of {where} (`{file}`)",
         span.line,
         span.column + 1,

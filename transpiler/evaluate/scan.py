@@ -23,6 +23,9 @@ class Scan:
 
 
 _STATEMENTS = (cst.BaseCompoundStatement, cst.SimpleStatementLine)
+_BINDING_ANYWHERE = (cst.Global, cst.AugAssign)
+_BINDING = (*_BINDING_ANYWHERE, cst.AssignTarget, cst.AnnAssign, cst.For)
+_TARGETED = (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.NamedExpr)
 _SKIPPED = (cst.BaseString, cst.BaseNumber, cst.Import, cst.ImportFrom)
 
 
@@ -32,12 +35,13 @@ def scan_module(module: cst.Module) -> Scan:
     stack: list[tuple[cst.CSTNode, tuple[int, ...], int, int]] = [(module, (), 0, 0)]
     while stack:
         current, owners, depth, loops = stack.pop()
-        if isinstance(current, cst.Name):
+        kind = type(current)
+        if kind is cst.Name:
+            assert isinstance(current, cst.Name)
             scan.names.add(current.value)
             for statement in owners:
                 scan.reads[statement].add(current.value)
             continue
-        kind = type(current)
         if _is_kind(kind, _SKIPPED):
             if isinstance(current, cst.FormattedString):
                 stack.extend((child, owners, depth, loops) for child in current.parts)
@@ -46,16 +50,19 @@ def scan_module(module: cst.Module) -> Scan:
             owners = (*owners, id(current))
             scan.reads[id(current)] = set()
             scan.methods[id(current)] = set()
-        if isinstance(current, (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.NamedExpr)):
-            _count_attributes(scan, current.target, 2 if loops or isinstance(current, (cst.AugAssign, cst.For)) else 1)
-        if not depth or isinstance(current, (cst.Global, cst.AugAssign)):
+        if kind in _TARGETED:
+            assert isinstance(current, _TARGETED)
+            _count_attributes(scan, current.target, 2 if loops or kind in (cst.AugAssign, cst.For) else 1)
+        if _is_kind(kind, _BINDING if not depth else _BINDING_ANYWHERE):
             _note_bindings(scan, current, loops)
-        if isinstance(current, cst.Attribute):
+        if kind is cst.Attribute:
+            assert isinstance(current, cst.Attribute)
             for statement in owners:
                 scan.methods[statement].add(current.attr.value)
             stack.append((current.value, owners, depth, loops))
             continue
-        if isinstance(current, cst.Arg):
+        if kind is cst.Arg:
+            assert isinstance(current, cst.Arg)
             stack.append((current.value, owners, depth, loops))
             continue
         depth += _is_kind(kind, (cst.FunctionDef, cst.ClassDef))

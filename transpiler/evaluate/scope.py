@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transpiler.evaluate.values import ProjectModule
 
 
 class Scope:
@@ -16,6 +19,9 @@ class Scope:
         self.names: dict[str, Any] = {}
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
+        self.constants: set[str] = set()  # of a module: names bound exactly once
+        self.rebound: set[str] = set()  # of a module: names that its own statements bind
+        self.info: ProjectModule | None = None  # of a module that is one of the project's
 
     @property
     def module(self) -> Scope:
@@ -27,7 +33,7 @@ class Scope:
     @property
     def qualified_name(self) -> str:
         if self.parent is None:
-            return ""
+            return self.name
         outer = self.parent.qualified_name
         return f"{outer}.{self.name}" if outer else self.name
 

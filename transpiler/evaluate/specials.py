@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import Any
 
 import libcst as cst
@@ -15,7 +16,18 @@ from transpiler.evaluate.classes import fields_of, super_value
 from transpiler.evaluate.core import Evaluator, decided, is_known, plain
 from transpiler.evaluate.functions import callable_value
 from transpiler.evaluate.natives import NAMESPACE
-from transpiler.evaluate.values import ClassValue, DefaultDict, Field, Instance, Native, Opaque, Row, Symbol, make_row
+from transpiler.evaluate.values import (
+    ClassValue,
+    DefaultDict,
+    Field,
+    Instance,
+    Native,
+    Opaque,
+    Row,
+    Subclassed,
+    Symbol,
+    make_row,
+)
 from transpiler.graph.keras import Layer, Model, Tensor
 from transpiler.graph.program import Array
 from transpiler.graph.symbolic import Expr
@@ -27,6 +39,10 @@ def _isinstance(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cs
         return NotImplemented
     kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
     value = args[0].value if isinstance(args[0], Expr) else args[0]
+    if isinstance(value, Subclassed):
+        bases = ("keras.layers.Layer", "keras.Model", "keras.Sequential")
+        above = bases[: 1 + ("layer", "model", "sequential").index(value.cls.keras)]
+        return any(kind in value.cls.mro() or isinstance(kind, Symbol) and kind.name in above for kind in kinds)
     if isinstance(value, Instance):
         return any(kind in value.cls.mro() for kind in kinds) or NotImplemented
     names = {k.name.removeprefix("builtins.") for k in kinds if isinstance(k, Symbol)}
@@ -114,6 +130,14 @@ def _items(ev: Evaluator, value: Any) -> list[Any] | None:
     if len(items) > limits.MAX_ITEMS:
         raise limits.LimitReached("a sequence with too many items")
     return items
+
+
+def _eval(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
+    """``eval("ReLU")``: a dotted name is looked up; anything else stays unknown, for no code is run."""
+    text = args[0] if len(args) == 1 and isinstance(args[0], str) and len(args[0]) < 200 else ""
+    if not text or not all(part.isidentifier() and not iskeyword(part) for part in text.split(".")):
+        return NotImplemented
+    return ev.eval(cst.parse_expression(text))
 
 
 def _sum(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
@@ -311,6 +335,7 @@ SPECIAL: dict[str, Any] = {
     f"{NAMESPACE}.setdefault": _code_as_text,
     "builtins.isinstance": _isinstance,
     "builtins.getattr": _getattr,
+    "builtins.eval": _eval,
     "builtins.hasattr": _hasattr,
     "builtins.setattr": _setattr,
     "builtins.type": _type,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import libcst as cst
@@ -17,6 +17,7 @@ from transpiler.evaluate.functions import define_function
 from transpiler.evaluate.imports import import_from, import_names
 from transpiler.evaluate.loops import run_for, run_while
 from transpiler.evaluate.values import BreakSignal, ContinueSignal, Opaque, RaiseSignal, ReturnSignal
+from transpiler.source.tree import walk
 
 
 def execute(ev: Evaluator, node: cst.CSTNode) -> None:
@@ -26,6 +27,9 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     outer, ev.statement = ev.statement, node
     current, ev.current = ev.current, node
     ev.stack.append(id(node))
+    home = ev.home_statement
+    if node in ev.positions:
+        ev.home_statement = node
     try:
         STATEMENTS.get(type(node), _ignore)(ev, node)
     except (limits.LimitReached, RecursionError) as error:
@@ -36,12 +40,14 @@ def execute(ev: Evaluator, node: cst.CSTNode) -> None:
     except Refusal as error:
         _fail(ev, node, error)
     except FailedDependencyError:
+        ev.modules.suffered = True
         ev.mark_build(node)
         _poison(ev, node)
     finally:
         ev.stack.pop()
         ev.statement = outer
         ev.current = current
+        ev.home_statement = home
 
 
 def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
@@ -51,66 +57,37 @@ def _fail(ev: Evaluator, node: cst.CSTNode, error: Refusal) -> None:
 
 def _poison(ev: Evaluator, node: cst.CSTNode) -> None:
     """Give the names that a failed statement would have bound a failed value; a failed ``return`` returns one."""
-    for name in bound_names(node):
+    ev.poisoned += 1
+    names = bound_names(ev, node)
+    for name in names:
         ev.scope.set(name, FAILED)
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        names = [*names, node.name.value]
+    ev.modules.poisoned(ev.scope, names)
     if isinstance(node, cst.SimpleStatementLine) and any(isinstance(small, cst.Return) for small in node.body):
         raise ReturnSignal(FAILED)
 
 
-class _BoundNames(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._storing = 0
-
-    def visit_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing += 1
-
-    def leave_AssignTarget_target(self, node: cst.AssignTarget) -> None:
-        self._storing -= 1
-
-    def visit_AugAssign_target(self, node: cst.AugAssign) -> None:
-        self._storing += 1
-
-    def leave_AugAssign_target(self, node: cst.AugAssign) -> None:
-        self._storing -= 1
-
-    def visit_AnnAssign_target(self, node: cst.AnnAssign) -> None:
-        self._storing += 1
-
-    def leave_AnnAssign_target(self, node: cst.AnnAssign) -> None:
-        self._storing -= 1
-
-    def visit_For_target(self, node: cst.For) -> None:
-        self._storing += 1
-
-    def leave_For_target(self, node: cst.For) -> None:
-        self._storing -= 1
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        return False
-
-    def visit_Subscript(self, node: cst.Subscript) -> bool:
-        return False
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if self._storing:
-            self.names.append(node.value)
+def bound_names(ev: Evaluator, node: cst.CSTNode) -> list[str]:
+    """The plain names that ``node`` assigns, in order; functions and classes in it have names of their own."""
+    found = ev.bound_names.get(id(node))
+    if found is not None:
+        return found
+    found = ev.bound_names[id(node)] = []
+    for part in walk(node, closed=(cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+        if isinstance(part, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For)):
+            found.extend(_names_in(part.target))
+    return found
 
 
-def bound_names(node: cst.CSTNode) -> list[str]:
-    """The plain names that ``node`` assigns, in order."""
-    visitor = _BoundNames()
-    node.visit(visitor)
-    return visitor.names
+def _names_in(target: cst.BaseExpression) -> Iterator[str]:
+    if isinstance(target, cst.Name):
+        yield target.value
+    elif isinstance(target, cst.StarredElement):
+        yield from _names_in(target.value)
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield from _names_in(element if isinstance(element, cst.StarredElement) else element.value)
 
 
 def _ignore(ev: Evaluator, node: cst.CSTNode) -> None:

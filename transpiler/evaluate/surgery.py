@@ -11,7 +11,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, require_known
 from transpiler.evaluate.layers import auto_name
 from transpiler.evaluate.operators import finish_node
-from transpiler.graph.keras import Layer, Model, Node, Tensor, map_tensors, walk_tensors
+from transpiler.graph.keras import CustomModel, Layer, Model, Node, Tensor, map_tensors, walk_tensors
 
 _INPUT = "keras.layers.InputLayer"
 
@@ -30,7 +30,7 @@ def input_layer(ev: Evaluator, tensor: Tensor, origin_of: Model) -> Layer:
 
 def layers_of(ev: Evaluator, model: Model) -> list[Layer | Model]:
     """``model.layers``: those of a functional model have its inputs among them."""
-    if model.kind == "sequential":
+    if model.kind in ("sequential", "custom"):
         return list(model.layers)
     entries: dict[int, Node] = {}
     for tensor in model.input_tensors():
@@ -176,6 +176,8 @@ def layer_input(ev: Evaluator, layer: Layer) -> Any:
 
 def clone_model(ev: Evaluator, model: Model, node: cst.Call) -> Model:
     """A model of the same layers with weights of its own."""
+    if isinstance(model, CustomModel):
+        raise Refusal("KT105", "copies of models of the program's own classes are not translated")
     ev.settle(model)
     copies: dict[int, Layer | Model] = {}
     tensors: dict[int, Tensor] = {id(t): Tensor(t.spec, hint=t.hint, name=t.name) for t in model.input_tensors()}

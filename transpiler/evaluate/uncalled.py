@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import libcst as cst
@@ -43,21 +44,25 @@ def guarded(ev: Evaluator, run: Any) -> None:
 
 def interpret_uncalled(ev: Evaluator) -> None:
     """Classes nobody makes an object of, then functions: those first that no other one mentions."""
-    for cls in list(ev.classes):
+    for cls in [cls for cls in ev.classes if cls.node in ev.positions and not cls.keras]:
         init = cls.lookup("__init__")
         if id(cls) not in ev.instances and isinstance(init, Function) and _matters(ev, cls.node):
             guarded(ev, lambda cls=cls, init=init: _make_alone(ev, cls, init))
     functions = [f for f in ev.facts.functions.values() if isinstance(f.node, cst.FunctionDef) and _is_outer(f)]
+    functions = [function for function in functions if function.node in ev.positions]
     owners = _owners(ev)
-    for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, functions)):
+    mentions = _mentions(ev, functions)
+    for function in sorted(functions, key=lambda f: _is_mentioned(ev, f, mentions)):
         if function.calls == 0 and _matters(ev, function.node):
             owner = owners.get(id(function))
             guarded(ev, lambda function=function, owner=owner: _trace_alone(ev, function, owner))
 
 
 def _is_outer(function: Function) -> bool:
-    """Whether a function stands at the top of the file or of a class: another one's inner functions are its own."""
-    return function.closure.parent is None or function.owner is not None
+    """Whether a function stands at the top of the file or of a plain class: inner ones belong to what is around."""
+    if function.owner is not None:
+        return not function.owner.keras  # Keras calls what its layers and models have
+    return function.closure.parent is None
 
 
 def _owners(ev: Evaluator) -> dict[int, Instance]:
@@ -71,14 +76,19 @@ def _owners(ev: Evaluator) -> dict[int, Instance]:
     return found
 
 
-def _is_mentioned(ev: Evaluator, function: Function, functions: list[Function]) -> bool:
-    """Whether another function of the file reads the name of this one, which it then calls."""
-    name = function.name
-    return any(
-        name in ev.scan.reads[id(other.node)] or name in ev.scan.methods[id(other.node)]
-        for other in functions
-        if other is not function and id(other.node) in ev.scan.reads
+def _mentions(ev: Evaluator, functions: list[Function]) -> Counter[str]:
+    """How many functions read each name, or an attribute of that name."""
+    return Counter(
+        name
+        for function in functions
+        for name in ev.scan.reads.get(id(function.node), set()) | ev.scan.methods.get(id(function.node), set())
     )
+
+
+def _is_mentioned(ev: Evaluator, function: Function, mentions: Counter[str]) -> bool:
+    """Whether another function of the file reads the name of this one, which it then calls."""
+    own = function.name in ev.scan.reads[id(function.node)] or function.name in ev.scan.methods[id(function.node)]
+    return mentions[function.name] > own
 
 
 def _matters(ev: Evaluator, node: Any) -> bool:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from transpiler.graph.keras import ApiObject, CustomModel, Origin
 from transpiler.graph.symbolic import Expr, Leaf
 
 if TYPE_CHECKING:
     from transpiler.evaluate.scope import Scope
+    from transpiler.graph.keras import Model
     from transpiler.graph.program import Action
+    from transpiler.source.project import ModuleSource, Part
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,39 @@ class Created(Opaque):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
+class InitialValue(Opaque):
+    """What calling an initialiser gave: ``initializer(shape)``."""
+
+    def __init__(self, initializer: ApiObject, shape: Any) -> None:
+        super().__init__("the value of an initialiser is known only when the program runs")
+        self.initializer = initializer
+        self.shape = shape
+
+
 @dataclass(eq=False)
 class HistoryLogs(Opaque):
     """``history.history``: what ``fit`` reported, by name."""
 
     action: Action | None = None
+
+
+@dataclass(eq=False)
+class Twin:
+    """An object of the API that the output has a class of its own for, by the name of its class."""
+
+    symbol: str
+
+
+@dataclass(eq=False)
+class OptimizerOf:
+    """``model.optimizer``."""
+
+    model: Model
+
+
+@dataclass(eq=False)
+class RateOf(Opaque):
+    """``model.optimizer.learning_rate``: a number that the output keeps in the optimizer."""
 
 
 @dataclass(eq=False)
@@ -70,6 +102,7 @@ class Function:
     defaults: dict[str, Any] = field(default_factory=dict)
     calls: int = 0
     builder: bool | None = None  # whether it looks as if it built a model; found when asked
+    generator: bool | None = None  # whether it yields; found when asked
     decorator: str | None = None  # one that is not known: it may change what calls return
     owner: ClassValue | None = None  # the class in whose body it stands
 
@@ -121,6 +154,7 @@ class ClassValue:
     dataclass: bool = False
     record: bool = False  # a named tuple
     enum: bool = False
+    keras: str = ""  # what of Keras it stands below: "layer", "model" or "sequential"
 
     def __repr__(self) -> str:
         return f"<class {self.name}>"
@@ -157,6 +191,42 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"<an object of {self.cls.name}>"
+
+
+class Subclassed(Instance, CustomModel):
+    """An object of one of the program's classes that is a Keras layer or model."""
+
+    def __init__(self, cls: ClassValue, name: str, origin: Origin) -> None:
+        CustomModel.__init__(self, "custom", None, None, name, False, origin)
+        Instance.__init__(self, cls)
+        self.class_name = cls.name
+        self.is_layer = cls.keras == "layer"
+        self.calls: list[tuple[Any, Any]] = []  # how it has been called, and what that gave
+        self.ready = False  # whether Keras' own constructor has run
+        self.built = False
+        self.running = False  # whether its `call` is being interpreted
+        self.failed = False  # whether a part of it was refused
+        self.sizes: dict[str, Leaf] = {}  # sizes of its inputs that are parameters of its class
+        self.masks = False  # `supports_masking`
+
+
+class TrainingFlag(int):
+    """The ``training`` argument of a ``call`` that is being traced for one mode; it notes when it is asked."""
+
+    asked = False
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        return int(self) != 0
+
+    def __eq__(self, other: object) -> bool:
+        self.asked = True
+        return int(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
 
 
 @dataclass(eq=False)
@@ -203,6 +273,21 @@ class DefaultDict(dict[Any, Any]):
     """A ``collections.defaultdict``."""
 
     factory: Any = None
+
+
+@dataclass(eq=False)
+class ProjectModule:
+    """A module of the program's project. ``source`` is None for a folder without ``__init__.py``."""
+
+    name: str
+    path: Path
+    part: Part
+    source: ModuleSource | None
+    scope: Scope
+    running: bool = False  # its statements are being interpreted
+    client: bool = False  # it imports home, and is interpreted to see how it calls it
+    deferred: Any = None  # the import for which it is to be interpreted, if that waits for home
+    open: bool = False  # it may have names that are not seen: it was not interpreted to its end, or changes itself
 
 
 @dataclass(eq=False)

@@ -15,12 +15,16 @@ from transpiler.graph.symbolic import Shape
 
 @dataclass(frozen=True)
 class Span:
-    """Where something stands in the source: lines from 1, columns from 0 as in LibCST."""
+    """Where something stands in the source: lines from 1, columns from 0 as in LibCST.
+
+    ``file`` is empty for the file that is being translated, and names another one of the project's.
+    """
 
     line: int
     column: int
     end_line: int
     end_column: int
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a node came from. Never part of a node's equality."""
+    """Where a node came from, and the comments for it in the output. Never part of a node's equality."""
 
     span: Span
     frames: tuple[Frame, ...] = ()
@@ -90,6 +94,7 @@ class Layer:
     origin: Origin
     hint: str | None = None  # the variable or attribute that holds the layer
     trainable: bool = True
+    untrained: bool = False  # made untrainable by the class of the program's own that it is a part of
 
 
 @dataclass(eq=False)
@@ -102,6 +107,7 @@ class Tensor:
     hint: str | None = None
     name: str | None = None  # of an Input: the `name=` it was given
     mask: Tensor | None = None  # the implicit Keras mask (bool, (N, T)) that travels with it
+    origin: Origin | None = None  # of an Input
 
     @property
     def shape(self) -> Shape:
@@ -168,6 +174,26 @@ class Model:
 
     def output_tensors(self) -> list[Tensor]:
         return list(walk_tensors(self.outputs))
+
+
+@dataclass(eq=False)
+class CustomModel(Model):
+    """An object of a class of the program's that stands below ``Layer`` or ``Model``.
+
+    Its graph is what its ``call`` computed on the first inputs; a node that calls it holds in ``body`` the graph of
+    that very call. ``arguments`` are the constructor's, in the terms of the place where the object was made;
+    ``attributes`` what it holds. ``home`` is the function of the source in whose body it was made.
+    """
+
+    class_name: str = ""
+    docstring: str = ""
+    is_layer: bool = True
+    arguments: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    variables: list[Layer] = field(default_factory=list)
+    bodies: list[Model] = field(default_factory=list)  # the graphs of all different calls, the first included
+    methods: frozenset[int] = frozenset()  # the identities of the functions of its class
+    home: int = 0
 
 
 def walk_tensors(value: Any) -> Iterator[Tensor]:

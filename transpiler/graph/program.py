@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transpiler.graph.keras import Model, Span
+from transpiler.graph.keras import Layer, Model, Span
 from transpiler.graph.symbolic import Dim
 
 
@@ -54,6 +54,43 @@ class History:
 
 
 @dataclass(eq=False)
+class Source:
+    """Data that comes in batches: a ``pipeline`` of samples, a ``sequence`` of batches, a ``generator``.
+
+    ``element`` is what one step of it gives, as far as it is known: arrays, and tuples and dicts of them.
+    """
+
+    kind: str
+    element: Any = None
+    batched: bool = True
+    ends: bool = False  # a sequence that is told when an epoch ends
+
+    def parts(self) -> tuple[Any, Any, bool]:
+        """Inputs and targets of a batch, and whether there are weights besides."""
+        if isinstance(self.element, (tuple, list)) and len(self.element) in (2, 3):
+            return self.element[0], self.element[1], len(self.element) == 3
+        return Unknown("what a batch holds is not known"), Unknown("what a batch holds is not known"), False
+
+
+@dataclass(eq=False)
+class Callback:
+    """An object that ``fit`` calls in the course of training: of Keras, or (no ``symbol``) of a class of the program's.
+
+    ``hooks`` are the methods that do something. ``reads`` are the attributes that the program looks at. ``fits`` are
+    the calls that it is given to.
+    """
+
+    symbol: str
+    config: dict[str, Any]
+    hooks: frozenset[str]
+    functions: dict[str, Any] = field(default_factory=dict)  # the evaluator's own
+    logs: frozenset[str] = frozenset()  # the hooks that want `logs` wherever Keras gives nothing in them
+    names: frozenset[str] = frozenset()  # the attributes that the class of an own one speaks of
+    reads: set[str] = field(default_factory=set)
+    fits: list[Action] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Action:
     """One call that does something at run time: a method of a model or a function of the API.
 
@@ -74,6 +111,8 @@ class Action:
     discarded: bool = False  # an expression statement: nobody reads the result
     frames: tuple[Any, ...] = ()
     node: Any = None  # the CST expression
+    layer: Layer | None = None  # of a method of a layer
+    callback: Callback | None = None  # that this call makes
 
 
 @dataclass(eq=False)

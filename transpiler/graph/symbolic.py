@@ -9,7 +9,7 @@ With a known value it compares and hashes like that number. Without one, asking 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 Number: TypeAlias = int | float
@@ -41,9 +41,16 @@ class Leaf:
     structural: bool = False
     step: int = -1  # when it was read first, and
     home: Any = None  # the scope in which ``source`` means what it says
+    origin: Expr | None = None  # of an attribute: what it was set to
     inner: Any = None  # of a builder's parameter: the scope of that call
     owner: str = ""  # the class whose methods may read it, for ``self.width``
     parameter: bool = False  # of a builder function: inside it, the name itself is the source
+    here: bool | None = None  # whether the source means something in the file of the output; None where nobody asked
+
+    def become(self, other: Leaf) -> None:
+        """Mean what another leaf means from now on."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
     @property
     def inside(self) -> str:

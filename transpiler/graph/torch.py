@@ -9,6 +9,7 @@ from typing import Any
 from transpiler.graph.keras import Layer, Model, Origin, TensorSpec
 
 KERAS = "keras"  # physical axis order equals Keras' logical one
+PARAMETER, BUFFER = "nn.Parameter", "buffer"  # modules that are a weight by themselves: `args` are fill and shape
 FIRST = "channels_first"  # the last logical axis stands physically at 1: (N, C, *spatial)
 
 
@@ -93,6 +94,7 @@ class Value:
     layout: str = KERAS
     features: FeatureOrder | None = None
     hint: str | None = None
+    comment: str = ""  # of an input: what the source says behind it
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class TorchModel:
     outputs: Any  # nested structure of Value
     calls: list[Call] = field(default_factory=list)
     final_activation: str | None = None  # template of an activation left out because the loss takes logits
+    taken: list[int] = field(default_factory=list)  # the places of the Keras model's inputs that are inputs here
 
     def modules(self) -> list[Module]:
         """Every module once, in the order of first call."""

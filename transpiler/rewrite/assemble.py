@@ -12,14 +12,18 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.diagnostics import diagnostic
 from transpiler.emit.helpers import imports_of
 from transpiler.evaluate.core import Evaluator
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import import_lines, is_plain_import, name_order, sorted_block
 from transpiler.rewrite.models import Translation
+from transpiler.rewrite.neighbours import Neighbours
 from transpiler.rewrite.program import Rewriter, Verbatim
+from transpiler.rewrite.provided import note_copies
 from transpiler.rewrite.residue import names_of
+from transpiler.source.pieces import Piece
 from transpiler.template_env import helper_source
 
 _RUNS = {
@@ -38,10 +42,11 @@ _RUNS = {
 _DEVICE = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")\n'
 
 
-def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
-    """The text of the output, not yet formatted."""
+def assemble(ev: Evaluator, translation: Translation, neighbours: Neighbours | None = None) -> list[Piece]:
+    """The text of the output, not yet formatted, in pieces."""
     emitter = translation.emitter
-    functions = TensorFunctions(ev)
+    neighbours = neighbours or Neighbours()
+    functions = TensorFunctions(ev, translation.comments)
     on_device = any(action.model is not None and action.symbol in _RUNS for action in ev.program.actions)
     rewriter = Rewriter(
         ev,
@@ -50,20 +55,37 @@ def assemble(ev: Evaluator, translation: Translation, filename: str) -> str:
         lambda: on_device,
         emitter.helper_names,
         Freezing(ev, translation, emitter.helpers_used.use),
+        translation.comments,
         functions=functions,
+        neighbours=neighbours,
     )
     statements, place = rewriter.module()
     rewriter.freezing.check_left()
-    wanted = [*(translation.helpers() if rewriter.written else []), *functions.helpers]
-    helpers = [helper_source(name) for name in dict.fromkeys(wanted)]
-    if rewriter.written and (init := translation.init_weights()):
+    translation.written = frozenset(rewriter.written)
+    note_copies(ev, translation, neighbours)
+    helpers = [helper_source(name) for name in dict.fromkeys([*translation.helpers(), *functions.helpers])]
+    if init := translation.init_weights():
         helpers.append(init)
-    helpers.extend(emitter.helpers())
-    if on_device and rewriter.written:
+    helpers.extend(source for source in emitter.helpers() if source.strip() not in map(str.strip, helpers))
+    if on_device and (rewriter.placed or _runs_here(ev)):
         helpers.insert(0, _DEVICE)
-    imports = (translation.imports() if rewriter.written else set()) | emitter.imports() | functions.imports
-    imports |= imports_of(helpers)
-    return _Parts(ev, statements, place, helpers, imports).text()
+    imports = translation.imports() | emitter.imports() | functions.imports | imports_of(helpers)
+    _report_clashes(ev, helpers)
+    return _Parts(ev, statements, place, helpers, imports).pieces()
+
+
+def _runs_here(ev: Evaluator) -> bool:
+    return any(action.node in ev.positions for action in ev.program.actions if action.symbol in _RUNS)
+
+
+def _report_clashes(ev: Evaluator, helpers: list[str]) -> None:
+    """A class or function of the program's own must not stand in the way of a helper's name."""
+    ours = {name for source in helpers for name in re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)}
+    for node in ev.module.body:
+        if isinstance(node, (cst.ClassDef, cst.FunctionDef)) and node.name.value in ours:
+            span = ev.span(node)
+            message = f"`{node.name.value}` is also the name of a class or function that the output needs"
+            ev.diagnostics.append(diagnostic("KT105", message, span.line, span.column + 1, hint="rename it"))
 
 
 @dataclass
@@ -83,22 +105,23 @@ class _Parts:
         self._codes: dict[int, str] = {}
         self._kept: list[Any] = []  # the identities stand for these
 
-    def text(self) -> str:
+    def pieces(self) -> list[Piece]:
         """Imports of the source that nothing uses any more are left out (those that were unused before stay)."""
         codes = [self._code(statement) for statement in self.statements]
         body = "".join([*self.helpers, *codes])
         gone = _gone(self._imported(), self.ev.positions.code, [*self.helpers, *codes])
         kept = [(at, _without(statement, gone)) for at, statement in enumerate(self.statements)]
         first = [s for at, s in kept if s is not None and at < self.place]
-        after = "".join(self._code(s) for at, s in kept if s is not None and at >= self.place)
-        before = "".join(map(self._code, first))
-        lines = merge_imports({line for line in self.imports if _used(line, body)}, before)
+        after = [self._code(s) for at, s in kept if s is not None and at >= self.place]
+        before = list(map(self._code, first))
+        lines = merge_imports({line for line in self.imports if _used(line, body)}, "".join(before))
         if lines:
             before, lines = _with_theirs(first, lines)
         header = "".join(map(_code, self.ev.module.header))
         footer = "".join(map(_code, self.ev.module.footer))
         ours = "".join(f"{line}\n" for line in lines)
-        return header + before + ours + "\n\n".join(["", *self.helpers, ""]) + after + footer
+        helpers = [Piece(f"{helper}\n\n", shared=True) for helper in self.helpers]
+        return [*map(Piece, [header, *before, f"{ours}\n\n"]), *helpers, *map(Piece, after), Piece(footer)]
 
     def _code(self, statement: Any) -> str:
         """The text of a statement; one that stayed as it was is taken from the source, if that is laid out as ours."""
@@ -116,16 +139,16 @@ class _Parts:
         return {name for line in lines if isinstance(line.body[0], _IMPORTS) for name in names_of(line).bound}
 
 
-def _with_theirs(first: list[Any], lines: list[str]) -> tuple[str, list[str]]:
-    """Our import lines in order with the source's own that stand just before them; and the text before all of these."""
+def _with_theirs(first: list[Any], lines: list[str]) -> tuple[list[str], list[str]]:
+    """Our import lines in order with the source's own that stand just before them; the texts before all of these."""
     start = len(first)
     while start and is_plain_import(first[start - 1]):
         start -= 1
     if start == len(first):
-        return "".join(map(_code, first)), sorted_block(lines).splitlines()
+        return list(map(_code, first)), sorted_block(lines).splitlines()
     theirs = [line for statement in first[start:] for line in import_lines(statement)]
     gap = "\n" * len(first[start].leading_lines)
-    return "".join(map(_code, first[:start])) + gap, sorted_block([*theirs, *lines]).splitlines()
+    return [*map(_code, first[:start]), gap], sorted_block([*theirs, *lines]).splitlines()
 
 
 def _code(node: Any) -> str:
@@ -145,7 +168,7 @@ def _bound(line: str) -> list[str]:
 
 
 def _used(line: str, text: str) -> bool:
-    return any(re.search(rf"\b{re.escape(name)}\b", text) for name in _bound(line))
+    return any(name in text and re.search(rf"\b{re.escape(name)}\b", text) for name in _bound(line))
 
 
 def merge_imports(lines: set[str], existing: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from transpiler.evaluate.core import Creation, Facts, is_build
-from transpiler.evaluate.values import Function, Opaque, Symbol
+from transpiler.evaluate.values import Created, Function, Opaque, Symbol
 from transpiler.graph.keras import ApiObject, Model
 from transpiler.rules.names import canonical, is_keras
 from transpiler.source.tree import walk
@@ -155,6 +155,8 @@ class Dispositions:
         targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
         if self.sets_trainable(node):
             return KEEP
+        if isinstance(value, Created):
+            return NEUTRAL  # a tensor made of numbers: part of a model where it is used in one
         if any(id(target) in self.facts.builds for target in targets):
             return DROP
         if id(node.value) in self.facts.creations or isinstance(value, Model):

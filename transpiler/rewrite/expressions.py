@@ -101,6 +101,8 @@ class ExpressionRewriter(cst.CSTTransformer):
 
     def _action(self, original: cst.CSTNode, updated: cst.CSTNode, actions: list[Action]) -> cst.BaseExpression:
         texts, receiver = self._texts(original, updated, actions[0])
+        if (creations := self.facts.creations.get(id(original))) and (made := self.construct(original, creations)):
+            receiver = made  # a model is made here, and something done to it
         rendered = [self.render(action, texts, receiver) for action in _distinct(actions)]
         first = rendered[0]
         if any((r.text, r.statements) != (first.text, first.statements) for r in rendered[1:]):
@@ -112,6 +114,8 @@ class ExpressionRewriter(cst.CSTTransformer):
         return cst.parse_expression(first.text)
 
     def _texts(self, original: cst.CSTNode, updated: cst.CSTNode, action: Action) -> tuple[dict[str, str], str]:
+        if isinstance(updated, cst.Name):
+            return {}, self._code(updated)
         if isinstance(updated, cst.Attribute):
             return {}, self._code(updated.value)
         if isinstance(updated, cst.Subscript):
@@ -148,8 +152,9 @@ def _is_literal(value: Any) -> bool:
 
 
 def _distinct(actions: list[Action]) -> list[Action]:
-    """The actions of one place that can differ: one for each model and way of compiling, and key of a history."""
-    found: dict[tuple[int, int, str], Action] = {}
+    """The actions of one place that can differ: by model and way of compiling, key of a history, use of a callback."""
+    found: dict[tuple[Any, ...], Action] = {}
     for action in actions:
-        found.setdefault((id(action.model), id(action.compiled), str(action.args.get("key"))), action)
+        fits = tuple(id(fit.compiled) for fit in action.callback.fits) if action.callback is not None else ()
+        found.setdefault((id(action.model), id(action.compiled), str(action.args.get("key")), fits), action)
     return list(found.values())

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from transpiler.diagnostics import Refusal, diagnostic
+from transpiler.diagnostics import Refusal
+from transpiler.evaluate import blame
 from transpiler.evaluate.core import Evaluator, Freeze
+from transpiler.graph.keras import CustomModel, Layer, Model
 from transpiler.graph.torch import Module
 
 if TYPE_CHECKING:
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
 
 SET_TRAINABLE = "set_trainable"
 _FIXED = ("frozen", "frozen_zeros")  # parameters of ours that Keras does not have: they are never trained
+
+
+@dataclass(frozen=True, eq=False)
+class _Owner:
+    """Modules of which a flag is set: the model that holds them, and the way from there."""
+
+    holder: TranslatedModel
+    way: str
+    modules: list[Module]
 
 
 @dataclass(eq=False)
@@ -68,39 +79,57 @@ class Freezing:
     def check_left(self) -> None:
         """Tell of a flag that no statement of the output sets: its model is built by a function that nobody calls."""
         for each in self.ev.freezes:
-            if id(each) not in self._done and not each.flag and self._owners(each):
-                span = each.layer.origin.span
+            owners = self._owners(each) if id(each) not in self._done and not each.flag else []
+            if owners:
                 message = f"the layer `{each.layer.name}` is frozen in a function that nobody calls"
-                found = diagnostic("KT105", message, span.line, span.column + 1)
-                if found not in self.ev.diagnostics:
-                    self.ev.diagnostics.append(found)
+                blame(self.ev, owners[0].holder.model, Refusal("KT105", message), each.layer.origin.span)
 
     def _stands_at(self, each: Freeze, statement: int) -> bool:
         owners = self._owners(each)
-        made = self.ev.made_in.get(id(owners[0][0].model)) if owners else None
+        made = self.ev.made_in.get(id(owners[0].holder.model)) if owners else None
         if made is not None and made.moment > each.moment:
             return statement in made.stack
         return statement in each.stack
 
-    def _owners(self, each: Freeze) -> list[tuple[TranslatedModel, Module]]:
-        """The modules of a layer, with the model that holds them."""
-        found: list[tuple[TranslatedModel, Module]] = []
+    def _owners(self, each: Freeze) -> list[_Owner]:
+        """The modules of a layer or model, with the model that the output knows by a name and that holds them."""
         for translated in self.translation.models.values():
-            own = [m for m in translated.torch.modules() if m.layer is each.layer and m.weights]
-            if own and not found:
-                found = [(translated, module) for module in own]
-        return found
+            if translated.model is each.layer and not self._holders(translated):
+                return [_Owner(translated, "", translated.torch.modules())]
+            own = [m for m in translated.torch.modules() if _is_of(m, each.layer)]
+            if own:
+                return [self._outermost(_Owner(translated, _access(translated, m), [m])) for m in own]
+        return []
+
+    def _outermost(self, owner: _Owner) -> _Owner:
+        """An object that is part of another one has no name but that of the whole."""
+        found = self._holders(owner.holder)
+        if not found:
+            return owner
+        holder, module = found[0]
+        return self._outermost(_Owner(holder, _access(holder, module) + owner.way, owner.modules))
+
+    def _holders(self, part: TranslatedModel) -> list[tuple[TranslatedModel, Module]]:
+        """The models whose classes make an object of the program's own, with the module that it is there."""
+        if not isinstance(part.model, CustomModel):
+            return []
+        return [
+            (translated, module)
+            for translated in self.translation.models.values()
+            for module in translated.torch.modules()
+            if module.subgraph is part.torch
+        ]
 
     def _targets(self, each: Freeze, can_name: Callable[[str], bool]) -> list[str]:
         found = []
-        for owner, module in self._owners(each):
-            reference = owner.model.reference
+        for owner in self._owners(each):
+            reference = owner.holder.model.reference
             if reference is None or not can_name(reference.partition(".")[0]):
                 raise Refusal(
                     "KT105", f"`trainable` of the layer `{each.layer.name}` is set where its model has no name here"
                 )
-            check_unfreezing([module], each.flag)
-            found.append(reference + access(owner.rendered.paths[id(module)]))
+            check_unfreezing(owner.modules, each.flag)
+            found.append(reference + owner.way)
         return found
 
     def _lines(self, targets: list[str], flag: bool) -> list[str]:
@@ -119,11 +148,25 @@ def access(path: str) -> str:
     return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
 
 
+def _is_of(module: Module, part: Layer | Model) -> bool:
+    if isinstance(part, Model):
+        return module.subgraph is not None and module.subgraph.source is part
+    return module.layer is part and bool(module.weights)
+
+
+def _access(holder: TranslatedModel, module: Module) -> str:
+    return access(holder.rendered.paths[id(module)])
+
+
 def check_unfreezing(modules: list[Module], flag: bool) -> None:
-    """Refuse to start the training of modules that hold a parameter which Keras does not have."""
-    for module in modules:
-        if flag and any(getattr(each, "symbol", "") in _FIXED for each in module.initializers.values()):
+    """Refuse to start the training of modules that hold a parameter which is never trained."""
+    for module in modules if flag else ():
+        if any(getattr(each, "symbol", "") in _FIXED for each in module.initializers.values()):
             raise Refusal("KT105", f"starting to train a `{module.cls}` that was frozen is not translated")
+        if module.kwargs.get("requires_grad") is False:
+            raise Refusal("KT105", "starting to train what has a weight with `trainable=False` is not translated")
+        if module.subgraph is not None:
+            check_unfreezing(module.subgraph.modules(), flag)
 
 
 __all__ = ["SET_TRAINABLE", "Freezing", "access", "check_unfreezing"]

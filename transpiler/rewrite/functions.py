@@ -13,6 +13,7 @@ from transpiler.evaluate.core import Evaluator, FailedDependencyError
 from transpiler.evaluate.values import Symbol
 from transpiler.graph.keras import FunctionRef, TensorSpec
 from transpiler.graph.program import Action
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.residue import names_of
 from transpiler.rules.lowering import LowerOptions, lower
 from transpiler.rules.names import is_keras
@@ -21,8 +22,9 @@ from transpiler.rules.names import is_keras
 class TensorFunctions:
     """The functions that ``compile`` was given and that speak of Keras, each with its translation."""
 
-    def __init__(self, ev: Evaluator) -> None:
+    def __init__(self, ev: Evaluator, comments: Comments) -> None:
         self.ev = ev
+        self.comments = comments
         self.texts: dict[int, str] = {}
         self.refusals: dict[int, Refusal] = {}
         self.helpers: list[str] = []
@@ -47,6 +49,7 @@ class TensorFunctions:
     def _translate(self, reference: FunctionRef, node: cst.FunctionDef, spec: TensorSpec) -> None:
         graph = reference.trace((spec, spec))
         torch_model = lower(graph, LowerOptions(drop_in=True), {})
+        self.comments.done |= self.comments.attach(torch_model, within=node)
         rendered = render_function(torch_model, node.name.value, _docstring(node))
         known = self.texts.setdefault(id(node), rendered.code)
         if known != rendered.code:
@@ -55,7 +58,8 @@ class TensorFunctions:
         self.imports |= rendered.imports
 
     def _speaks_of_keras(self, node: cst.FunctionDef) -> bool:
-        values: Mapping[str, Any] = self.ev.scope.names
+        function = self.ev.facts.functions.get(id(node))
+        values: Mapping[str, Any] = (self.ev.scope if function is None else function.closure.module).names
         found = (values.get(name) for name in names_of(node.body).read)
         return any(isinstance(value, Symbol) and is_keras(value.name) for value in found)
 

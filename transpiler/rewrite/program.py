@@ -16,16 +16,21 @@ import libcst as cst
 
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.core import Creation, Evaluator, is_build
-from transpiler.evaluate.values import Symbol
-from transpiler.graph.keras import Model
+from transpiler.evaluate.functions import is_transparent
+from transpiler.evaluate.values import Function, Symbol
+from transpiler.graph.keras import CustomModel, Model
 from transpiler.graph.program import Action
 from transpiler.graph.symbolic import Leaf
+from transpiler.rewrite.comments import Comments
 from transpiler.rewrite.disposition import DROP, KEEP, Dispositions, keras_import
 from transpiler.rewrite.expressions import ExpressionRewriter, LocatedRefusal
 from transpiler.rewrite.freezing import Freezing
 from transpiler.rewrite.functions import TensorFunctions
 from transpiler.rewrite.import_order import is_plain_import
 from transpiler.rewrite.leaves import check_leaves, known_later
+from transpiler.rewrite.neighbours import Neighbours
+from transpiler.rewrite.project_imports import Kept, ProjectImports
+from transpiler.rewrite.public import with_public_names
 from transpiler.rewrite.residue import Locate, names_of
 from transpiler.rules.names import is_keras
 from transpiler.source.tree import walk
@@ -48,7 +53,11 @@ class ModelCode:
     code: str
     leaves: list[Leaf]  # the numbers behind its parameters
     construct: Callable[[bool], str]  # True: where the source called the builder; False: inside it
-    nested: list[int] = field(default_factory=list)  # models that it holds, by identity
+    provided: bool = False  # another translated file has the class
+    loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
+    foreign: bool = False  # it is in the place of a class of another file
+    parts: tuple[int, ...] = ()  # the objects of the program's own classes in it, by identity
+    nested: tuple[int, ...] = ()  # the networks that it holds, by identity
 
 
 @dataclass(eq=False)
@@ -61,6 +70,7 @@ class Rewriter:
     needs_device: Callable[[], bool]
     helper_names: Callable[[], set[str]]
     freezing: Freezing
+    notes: Comments
     dispositions: Dispositions = field(init=False)
     written: set[str] = field(default_factory=set)  # classes that are in the output already
     import_at: int | None = None  # where the first Keras import stood
@@ -72,29 +82,38 @@ class Rewriter:
     function: cst.FunctionDef | None = None
     classes: list[str] = field(default_factory=list)  # to be put before the current top-level statement
     comments: list[cst.EmptyLine] = field(default_factory=list)  # of dropped statements, waiting for a place
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    project: ProjectImports = field(init=False)
+    imported: list[Statement] = field(default_factory=list)  # what other modules had and this one must have now
+    replaced: dict[str, list[str]] = field(default_factory=dict)  # the classes in the place of functions
+    placed: bool = False  # whether a model was put on the device
 
     def __post_init__(self) -> None:
         self.dispositions = Dispositions(self.ev.facts)
+        texts = self.functions.texts if self.functions is not None else {}
+        self.project = ProjectImports(self.ev, self.neighbours, texts)
 
     # -- the module -------------------------------------------------------------------------------------------------
     def module(self) -> tuple[list[Statement], int]:
         """The statements of the output, and where imports and helpers of ours belong among them."""
         result: list[Statement] = []
         for statement in self.ev.module.body:
-            kept = self._statement(statement)
+            kept = self._statement(statement, top=True)
             if self.classes:
                 result.extend(self._take_classes())
             result.extend(kept)
             if self.import_at is None and self._is_keras_import(statement):
                 self.import_at = len(result) - len(kept)
-        result.extend(self._take_classes())
-        return result, self._import_place(result)
+        if self.comments:
+            result.append(Verbatim(_code(self._take_comments())))
+        result = [with_public_names(statement, self.dropped_names, self.replaced) for statement in result]
+        place = self._import_place(result)
+        return [*result[:place], *self.imported, *result[place:]], place
 
     def _take_classes(self) -> list[Statement]:
         statements: list[Statement] = []
         for text in self.classes:
-            comments = "".join(map(cst.Module([]).code_for_node, self._take_comments()))
-            statements.append(Verbatim(f"{comments}{text.strip()}\n"))
+            statements.append(Verbatim(f"{_code(self._take_comments())}{text.strip()}\n"))
         self.classes = []
         return statements
 
@@ -131,18 +150,30 @@ class Rewriter:
             result.extend(self._statement(statement))
         return result
 
-    def _statement(self, node: Statement) -> list[Statement]:
+    def _statement(self, node: Statement, top: bool = False) -> list[Statement]:
+        waiting = self._take_comments()  # they stand above whatever comes, not inside
+        result = self._rewritten(node)
+        lost = self.notes.left(node, result)
+        if not result or top and self.classes:
+            self.comments = [*waiting, *self.comments]
+            waiting = []
+        if not result:
+            self.comments += lost
+        elif waiting or lost:
+            result[0] = result[0].with_changes(leading_lines=[*waiting, *result[0].leading_lines, *lost])
+        return result
+
+    def _rewritten(self, node: Statement) -> list[Statement]:
         failed = self.ev.facts.failed.get(id(node))
         if failed is not None and not isinstance(node, cst.FunctionDef):
             return [self._raise(node, failed.code, failed.message)]
         try:
             result = self._dispatch(node)
             result += [self._made_late(waited) for waited in self.waiting.pop(id(node), [])]
-            result = self._with_freezing(node, result)
+            return self._with_freezing(node, result)
         except Refusal as error:
             found = self.ev.report(error, getattr(error, "node", None) or _position_of(node))
             return [self._raise(node, found.code, found.message)]
-        return self._with_comments(result)
 
     def _with_freezing(self, node: Statement, result: list[Statement]) -> list[Statement]:
         """What sets flags of single layers follows the statement that did it."""
@@ -156,19 +187,15 @@ class Rewriter:
         local = names_of(self.function).bound if self.function is not None else set()
         return name in local or name in self.ev.scope.names or name == "self" and self.function is not None
 
-    def _with_comments(self, result: list[Statement]) -> list[Statement]:
-        if result and self.comments and not self.classes:
-            lines = [*self._take_comments(), *result[0].leading_lines]
-            result[0] = result[0].with_changes(leading_lines=lines)
-        return result
-
     def _dispatch(self, node: Statement) -> list[Statement]:
         if isinstance(node, cst.SimpleStatementLine):
             return self._line(node)
         if isinstance(node, cst.FunctionDef):
             return self._function(node)
+        if isinstance(node, cst.ClassDef) and id(node) in self.ev.facts.custom_classes:
+            return self._custom_class(node)
         if isinstance(node, cst.ClassDef):
-            return [node.with_changes(body=self._block(node.body))]
+            return [self._class(node)]
         if isinstance(node, cst.If):
             return self._if(node)
         if isinstance(node, (cst.For, cst.While, cst.With)):
@@ -202,7 +229,6 @@ class Rewriter:
                 kept.append(done)
         result += self._line_of(node, kept)
         if not result:
-            self._keep_comments(node)
             return []
         result[0] = result[0].with_changes(leading_lines=[*node.leading_lines, *result[0].leading_lines])
         return [self._checked(node, statement) for statement in result]
@@ -213,12 +239,6 @@ class Rewriter:
         if not kept:
             return []
         return [node.with_changes(body=[*kept[:-1], _unterminated(kept[-1])], leading_lines=())]
-
-    def _keep_comments(self, node: Statement) -> None:
-        if id(node) in self.ev.facts.described:
-            return  # they stand with the layer in its class
-        if any(line.comment is not None for line in node.leading_lines):
-            self.comments.extend(node.leading_lines)
 
     def _small(self, node: Any, line: Any) -> Any:
         """One small statement: rewritten, None where it goes, or a list of source lines instead of the line."""
@@ -269,10 +289,17 @@ class Rewriter:
             return None
         if isinstance(node, cst.Assign) and self._waits(node, self.ev.facts.creations[id(value)]):
             return None
+        if all(self._is_part(creation.model) for creation in self.ev.facts.creations[id(value)]):
+            return None
         text = self._construct(value, self.ev.facts.creations[id(value)])
         if text is None:
             return node if isinstance(node, (cst.Assign, cst.Return)) else None
         return node.with_changes(value=cst.parse_expression(text))
+
+    def _is_part(self, model: Model) -> bool:
+        """Whether a layer of the program's own is only part of models: then these make it."""
+        used = any(action.model is model for action in self.ev.program.actions)
+        return isinstance(model, CustomModel) and model.is_layer and not used
 
     def _construct(self, node: cst.CSTNode, creations: list[Creation]) -> str | None:
         """The constructor call for a creation; None where the builder that is called here stays a function."""
@@ -280,13 +307,13 @@ class Rewriter:
         for creation in creations:
             function = creation.function
             outside = function is not None
-            if function is not None:
-                assert isinstance(function.node, cst.FunctionDef)
-                if self.dispositions.function(function.node) != "builder":
-                    return None
             model = self.models.get(id(creation.model))
+            if function is not None and (model is None or not model.provided) and self._stays(function):
+                return None
             if model is None:
                 raise Refusal("KT105", "this model could not be translated")
+            if function is not None and not self.ev.modules.is_home(function.closure):
+                self._known_here(model)
             self._write_class(model)
             check_leaves(self.ev, model.leaves, outside, self._moment(creation.model), self.function)
             texts.add(model.construct(outside))
@@ -296,7 +323,24 @@ class Rewriter:
             )
         text = texts.pop()
         self._reachable(text)
-        return f"{text}.to(device)" if self.needs_device() else text
+        return self._on_device(text)
+
+    @staticmethod
+    def _known_here(model: ModelCode) -> None:
+        """What a model of another file is built with must not be that file's own secret."""
+        if model.loose:
+            what = f"`{model.loose[0]}`, which a size of this model depends on, is known only in another file"
+            raise Refusal("KT201", what, "give it to the builder as an argument")
+
+    def _stays(self, function: Function) -> bool:
+        """Whether the output has the function that was called, here or in its own module."""
+        assert isinstance(function.node, cst.FunctionDef)
+        module = function.closure.module.info
+        if module is not None and module.source is not self.ev.modules.home:
+            twin = self.neighbours.twins.get(module.path)
+            if twin is not None and function.name in twin.exports:
+                return True
+        return self.dispositions.function(function.node) != "builder"
 
     def _moment(self, model: Model) -> int:
         """The step at which the constructor call of a model stands."""
@@ -337,11 +381,22 @@ class Rewriter:
         return {model.class_name for model in self.models.values()}
 
     def _write_class(self, model: ModelCode) -> None:
-        if model.class_name not in self.written:
-            self.written.add(model.class_name)
-            for inner in (self.models[key] for key in model.nested if key in self.models):
-                self._write_class(inner)
-            self.classes.append(model.code)
+        if model.class_name in self.written or model.provided:
+            return
+        self.written.add(model.class_name)
+        for part in model.parts:  # those of this file stand where it has them
+            if part in self.models and self.models[part].foreign:
+                self._write_class(self.models[part])
+        for network in (self.models[key] for key in model.nested if key in self.models):
+            self._write_class(network)
+        if model.foreign:
+            self.dropped_names.pop(model.class_name, None)
+        self.classes.append(model.code)
+
+    def _class(self, node: cst.ClassDef) -> cst.ClassDef:
+        rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
+        bases = [rewriter.rewrite(base) for base in node.bases]
+        return node.with_changes(bases=bases, decorators=self._decorators(node), body=self._block(node.body))
 
     # -- compound statements ----------------------------------------------------------------------------------------
     def _function(self, node: cst.FunctionDef) -> list[Statement]:
@@ -355,13 +410,72 @@ class Rewriter:
             return [node]
         if kind == KEEP:
             outer, self.function = self.function, node
-            result = node.with_changes(body=self._block(node.body))
+            result = self._head_of_function(node).with_changes(body=self._block(node.body))
             self.function = outer
             return [result]
         self._note_dropped(node, "it only built parts of a model")
         self._builder_classes(node)
-        self._keep_comments(node)
         return []
+
+    def _head_of_function(self, node: cst.FunctionDef) -> cst.FunctionDef:
+        """A kept function without what its head says in terms of Keras: decorators without effect, annotations."""
+        kept = self._decorators(node)
+        defaults = [part.default for part in walk(node.params) if isinstance(part, cst.Param)]
+        for default in defaults:
+            for name in sorted(names_of(default).read) if default is not None else ():
+                self._check_name(name, node)
+        head = node.with_changes(decorators=kept)
+        if not any(self._is_keras_name(n) for n in names_of(node.params).read | names_of_annotation(node.returns)):
+            return head
+        returns = None if names_of_annotation(node.returns) & self._keras_names() else node.returns
+        return head.with_changes(params=node.params.visit(_Annotations(self._keras_names())), returns=returns)
+
+    def _decorators(self, node: cst.FunctionDef | cst.ClassDef) -> list[cst.Decorator]:
+        """The decorators that stay: all but those of Keras' without effect; others of its are refused."""
+        kept = [each for each in node.decorators if not is_transparent(self.ev, each)]
+        for each in kept:
+            for name in sorted(names_of(each).read):
+                self._check_name(name, node)
+        return kept
+
+    def _keras_names(self) -> set[str]:
+        return {name for name in self.ev.scope.names if self._is_keras_name(name)}
+
+    def _custom_class(self, node: cst.ClassDef) -> list[Statement]:
+        """The classes that come in the place of a layer's or model's: one for each structure that its objects have."""
+        objects = self.ev.facts.customs.get(id(node), [])
+        codes = [self.models[id(made)] for made in objects if id(made) in self.models]
+        if not codes and not self._has_heirs(node):
+            self._check_told(node, objects)
+            found = self.ev.facts.failed.get(id(node))
+            return [] if found is None else [self._raise(node, found.code, found.message)]
+        self.failed_names.add(node.name.value)
+        methods = {id(function) for function in _functions(node)}
+        for model in self.ev.program.models:  # models that its methods make come first
+            inside = any(id(creation.inside) in methods for creation in self.ev.creations_of(model))
+            if inside and id(model) in self.models and not isinstance(model, CustomModel):
+                self._write_class(self.models[id(model)])
+        for code in codes:
+            self._write_class(code)
+        return []
+
+    def _has_heirs(self, node: cst.ClassDef) -> bool:
+        """Whether other classes of the program's stand below this one."""
+        return any(cls.node is not node and node in [above.node for above in cls.mro()] for cls in self.ev.classes)
+
+    def _check_told(self, node: cst.ClassDef, objects: list[Any]) -> None:
+        """A class that leaves nothing in the output must have been told of."""
+        self.failed_names.add(node.name.value)
+        inner = {method for cls in self.ev.classes if cls.keras for method in map(id, _functions(cls.node))}
+        if any(made.failed or id(made) in self.ev.failed_models or made.home in inner for made in objects):
+            return
+        name = node.name.value
+        if objects:
+            hint = "call `build(input_shape)` of the model, or make it in this file and call it on data of known shape"
+            raise Refusal("KT201", f"the input shape of `{name}` is never given", hint)
+        if name not in self.ev.facts.refused_classes:
+            raise Refusal("KT201", f"`{name}` is never used here, so the sizes of its weights are not known",
+                          "use it in a model in this file")  # fmt: skip
 
     def _concerns_keras(self, node: cst.FunctionDef) -> bool:
         """Whether anything in a function could have to be rewritten."""
@@ -373,6 +487,7 @@ class Rewriter:
             code = self.models.get(id(model))
             if code is not None and self._made_by(model, node):
                 self._write_class(code)
+                self.replaced.setdefault(node.name.value, []).append(code.class_name)
 
     def _made_by(self, model: Model, node: cst.FunctionDef) -> bool:
         return any(creation.inside is node for creation in self.ev.creations_of(model))
@@ -393,7 +508,6 @@ class Rewriter:
     def _if(self, node: cst.If) -> list[Statement]:
         taken = self.ev.facts.taken.get(id(node))
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if taken is not None and len(taken) == 1 and self._speaks_of_keras(node):
@@ -416,7 +530,6 @@ class Rewriter:
 
     def _fold(self, node: cst.If, taken: bool) -> list[Statement]:
         """A condition on Keras itself is decided now: only the branch that runs is kept."""
-        self._keep_comments(node)
         if taken:
             return self.body(node.body.body)
         if isinstance(node.orelse, cst.If):
@@ -441,11 +554,9 @@ class Rewriter:
 
     def _compound(self, node: Any) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         if isinstance(node, cst.With) and self._unwrapped(node):
-            self._keep_comments(node)
             return self.body(node.body.body)
         new = node.with_changes(body=self._block(node.body), **self._head(node))
         if getattr(node, "orelse", None) is not None:
@@ -454,7 +565,6 @@ class Rewriter:
 
     def _match(self, node: cst.Match) -> list[Statement]:
         if self.dispositions.statement(node) == DROP and not self._creates(node):
-            self._keep_comments(node)
             self._note_dropped(node, "it was part of the description of a model")
             return []
         subject = ExpressionRewriter(self.ev.facts, self._render, self._construct).rewrite(node.subject)
@@ -474,7 +584,6 @@ class Rewriter:
     def _try(self, node: cst.Try | cst.TryStar) -> list[Statement]:
         body = self.body(node.body.body)
         if not body:
-            self._keep_comments(node)
             return []
         new = node.with_changes(body=node.body.with_changes(body=body))
         new = new.with_changes(handlers=[h.with_changes(body=self._block(h.body)) for h in node.handlers])
@@ -486,6 +595,10 @@ class Rewriter:
 
     # -- imports ----------------------------------------------------------------------------------------------------
     def _import(self, node: cst.Import | cst.ImportFrom) -> list[Any]:
+        ours = self.project.rewrite(node)
+        if ours is not None:
+            self._take_over(ours)
+            return list(ours.statements)
         if keras_import(node):
             for name in names_of(node).bound:
                 self.dropped_names.setdefault(name, "it comes from Keras or TensorFlow")
@@ -499,6 +612,38 @@ class Rewriter:
                 kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
                 return [node.with_changes(names=kept)]
         return [node]
+
+    def _take_over(self, kept: Kept) -> None:
+        """What another module had and the output of this one must have itself."""
+        for name, why in kept.dropped.items():
+            self.dropped_names.setdefault(name, why)
+        self.replaced.update(kept.classes)
+        for name, text in kept.constants.items():
+            if name in self.ev.scan.names:
+                self.imported.append(cst.parse_statement(f"{name} = {text}\n"))
+        for name, node in kept.functions.items():
+            assert self.functions is not None
+            text = self.functions.texts[id(node)].replace(f"def {node.name.value}(", f"def {name}(", 1)
+            self.imported.append(Verbatim(f"{text.strip()}\n"))
+        for name, model in kept.models.items():
+            code = self.models.get(id(model))
+            if code is None:
+                self.dropped_names.setdefault(name, "the model could not be translated")
+                continue
+            self._known_here(code)
+            text = code.construct(True)
+            self._reachable(text)
+            waiting, self.classes = self.classes, []
+            self._write_class(code)
+            self.imported += [Verbatim(f"{written.strip()}\n") for written in self.classes]
+            self.classes = waiting
+            self.imported.append(cst.parse_statement(f"{name} = {self._on_device(text)}\n"))
+
+    def _on_device(self, text: str) -> str:
+        if not self.needs_device():
+            return text
+        self.placed = True
+        return f"{text}.to(device)"
 
     # -- nothing of Keras may be left -------------------------------------------------------------------------------
     def _note_dropped(self, node: Statement, why: str) -> None:
@@ -592,6 +737,25 @@ class Rewriter:
         return finder.found
 
 
+def _functions(node: cst.ClassDef) -> list[cst.FunctionDef]:
+    return [line for line in node.body.body if isinstance(line, cst.FunctionDef)]
+
+
+def names_of_annotation(annotation: cst.Annotation | None) -> set[str]:
+    return set() if annotation is None else names_of(annotation).read
+
+
+class _Annotations(cst.CSTTransformer):
+    """Leaves out annotations that name something of Keras."""
+
+    def __init__(self, keras: set[str]) -> None:
+        self.keras = keras
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
+        told = names_of_annotation(original_node.annotation) & self.keras
+        return updated_node.with_changes(annotation=None) if told else updated_node
+
+
 class _Symbols(cst.CSTVisitor):
     """Finds the longest dotted Keras name that starts with a given name."""
 
@@ -609,6 +773,10 @@ class _Symbols(cst.CSTVisitor):
             self.found = value.name
             return False
         return True
+
+
+def _code(lines: Sequence[cst.CSTNode]) -> str:
+    return "".join(map(cst.Module([]).code_for_node, lines))
 
 
 def _contains(node: cst.CSTNode, ids: Collection[int]) -> bool:

@@ -25,17 +25,20 @@ def names_of(node: cst.CSTNode) -> Names:
     stack = [(node, False)]  # with whether a name there is stored to
     while stack:
         current, storing = stack.pop()
-        if isinstance(current, cst.Name):
+        if type(current) is cst.Name:
             (names.bound if storing else names.read).add(current.value)
             continue
         below = _BELOW.get(type(current), children)(current)
-        names.bound.update(_bound_by(current))
-        target = getattr(current, "target", None) if isinstance(current, _STORING) else None
-        inside = storing and not isinstance(current, (cst.Attribute, cst.Subscript))
+        kind = type(current)  # these classes are abstract: to ask for instances is slow
+        if kind in _BINDING:
+            names.bound.update(_bound_by(current))
+        target = getattr(current, "target", None) if kind in _STORING else None
+        inside = storing and kind not in (cst.Attribute, cst.Subscript)
         stack.extend((child, inside or child is target) for child in below)
     return names
 
 
+_BINDING = (cst.Param, cst.AsName, cst.FunctionDef, cst.ClassDef, cst.Import, cst.ImportFrom)
 _STORING = (cst.AssignTarget, cst.For, cst.CompFor)
 _Below = Callable[[Any], list[cst.CSTNode]]
 _BELOW: dict[type[cst.CSTNode], _Below] = {

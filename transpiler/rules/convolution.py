@@ -335,6 +335,10 @@ _TRANSPOSE = (
     "dilation_rate={ones}, activation=None, use_bias=True, " + _KERNEL + ", output_shape=None"
 )
 
+_TRANSPOSE_3D = _TRANSPOSE.format(ones="(1, 1, 1)").replace(
+    "output_padding=None, data_format=None", "data_format=None, output_padding=None"
+)  # Keras' own order for volumes
+
 
 @layer_rule("keras.layers.Conv1DTranspose")
 class Conv1DTranspose(_Transpose):
@@ -353,7 +357,7 @@ class Conv2DTranspose(_Transpose):
 @layer_rule("keras.layers.Conv3DTranspose")
 class Conv3DTranspose(_Transpose):
     rank = 3
-    params = params(_TRANSPOSE.format(ones="(1, 1, 1)"), **{**_OLD, "filters": "nb_filter"})
+    params = params(_TRANSPOSE_3D, **{**_OLD, "filters": "nb_filter"})
     examples = (("Conv3DTranspose(4, 2, strides=2)", (3, 4, 3, 2)),)
 
 

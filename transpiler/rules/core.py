@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from transpiler.diagnostics import Refusal
@@ -228,16 +227,15 @@ class Reshape(LayerRule):
             flattened: Value = cx.op("torch.flatten({0}, 1)", x, spec, KERAS, module_form="nn.Flatten()")
             return flattened
         text = _sizes_text(shape)
-        batch = "-1" if _countable(text) else "{0}.shape[0]"
         form = _unflatten(x, text)
-        value: Value = cx.op(f"{{0}}.reshape({batch}, {text})", x, spec, KERAS, module_form=form)
+        value: Value = cx.op(f"{{0}}.reshape({_batch(text)}, {text})", x, spec, KERAS, module_form=form)
         return value
 
 
 def _as_image(cx: Lowering, x: Value, spec: TensorSpec) -> Value:
     """Features that lie channels first, or one pixel, as (N, C, *spatial)."""
     text = _sizes_text((spec.shape[-1], *spec.shape[1:-1]))
-    value: Value = cx.op(f"{{0}}.reshape(-1, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
+    value: Value = cx.op(f"{{0}}.reshape({_batch(text)}, {text})", x, spec, FIRST, module_form=_unflatten(x, text))
     return value
 
 
@@ -245,8 +243,9 @@ def _unflatten(x: Value, text: str) -> str | None:
     return f"nn.Unflatten(1, ({text}{',' if ', ' not in text else ''}))" if x.spec.rank == 2 else None
 
 
-def _countable(text: str) -> bool:
-    return "-1" not in text.split(", ")
+def _batch(text: str) -> str:
+    """The first size of a reshape whose other sizes are ``text``: only one may be left open."""
+    return "{0}.shape[0]" if "-1" in text.split(", ") else "-1"
 
 
 def _is(dim: Dim, size: int) -> bool:
@@ -336,40 +335,11 @@ class RepeatVector(LayerRule):
         return value
 
 
-@layer_rule("keras.layers.Rescaling")
-class Rescaling(LayerRule):
-    """``x * scale + offset`` with numbers, or one number per channel."""
-
-    layout = "any"
-    params = params("scale, offset=0.0")
-    examples = (("Rescaling(1 / 255)", (4, 4, 3)), ("Rescaling(2.0, offset=-1.0)", (4,)))
-
-    def infer(self, layer: Layer, inputs: TensorSpec, **call: Any) -> TensorSpec:
-        return inputs if inputs.dtype.startswith("float") else replace(inputs, dtype="float32")
-
-    def lower(self, cx: Lowering, layer: Layer, inputs: Value, training: Any = None) -> Value:
-        scale, offset = layer.config["scale"], layer.config["offset"]
-        if isinstance(scale, (list, tuple)) or isinstance(offset, (list, tuple)):
-            raise Refusal("KT102", "`Rescaling` with a scale or offset per channel is not supported")
-        text = f"{{0}} * {literal(scale)}"
-        if offset:
-            text += f" - {literal(-offset)}" if offset < 0 else f" + {literal(offset)}"
-        spec = self.infer(layer, inputs.spec)
-        value: Value = cx.op(text, inputs, spec, inputs.layout, inputs.features, operator=True)
-        return value
-
-
-@layer_rule("keras.layers.Identity", "keras.layers.ActivityRegularization", "keras.layers.InputLayer")
+@layer_rule("keras.layers.Identity")
 class Identity(LayerRule):
     """The input as it is."""
 
     layout = "any"
-    params = params("shape=None, l1=0.0, l2=0.0")
-
-    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
-        if config["l1"] or config["l2"]:
-            raise Refusal("KT102", "`ActivityRegularization` is not supported")
-        return config
 
     def infer(self, layer: Layer, inputs: Any, **call: Any) -> Any:
         return inputs
@@ -379,3 +349,26 @@ class Identity(LayerRule):
 
     def lower(self, cx: Lowering, layer: Layer, inputs: Any, training: Any = None) -> Any:
         return inputs
+
+
+@layer_rule("keras.layers.ActivityRegularization")
+class ActivityRegularization(Identity):
+    """Nothing but a penalty, which is refused unless it is zero."""
+
+    params = params("l1=0.0, l2=0.0")
+
+    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
+        if config["l1"] or config["l2"]:
+            raise Refusal("KT102", "`ActivityRegularization` is not supported")
+        return config
+
+
+@layer_rule("keras.layers.InputLayer")
+class InputLayer(Identity):
+    """An input as a layer; its shape is read by the evaluator."""
+
+    params = params("shape=None, ragged=False, input_tensor=None, optional=False")
+
+    def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
+        refuse_given(config, self.symbol, "ragged", "input_tensor", "optional")
+        return config

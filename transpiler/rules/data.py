@@ -15,6 +15,15 @@ _TEXT = "seed=113, start_char=1, oov_char=2, index_from=3"
 _PAD = "sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0"
 _CATEGORICAL = "x, num_classes=None, dtype=None"
 
+TOKENIZER = "keras.preprocessing.text.Tokenizer"
+# What the output's class for a name can do too.
+TWINS = {
+    TOKENIZER: frozenset(
+        "num_words filters lower split char_level oov_token document_count word_counts word_index index_word "
+        "fit_on_texts texts_to_sequences sequences_to_texts".split()
+    ),
+}
+
 FUNCTIONS: dict[str, tuple[Param, ...]] = {
     _SETS + "mnist.load_data": params("path='mnist.npz'"),
     _SETS + "fashion_mnist.load_data": (),
@@ -38,6 +47,27 @@ FUNCTIONS: dict[str, tuple[Param, ...]] = {
     "keras.utils.get_file": params(
         "fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir='datasets', "
         "hash_algorithm='auto', extract=False, archive_format='auto', cache_dir=None, force_download=False"
+    ),
+    "keras.layers.TextVectorization": params(
+        "max_tokens=None, standardize='lower_and_strip_punctuation', split='whitespace', ngrams=None, "
+        "output_mode='int', output_sequence_length=None, pad_to_max_tokens=False, vocabulary=None, idf_weights=None, "
+        "sparse=False, ragged=False, encoding='utf-8', name=None"
+    ),
+    "keras.layers.StringLookup": params(
+        "max_tokens=None, num_oov_indices=1, mask_token=None, oov_token='[UNK]', vocabulary=None, idf_weights=None, "
+        "invert=False, output_mode='int', pad_to_max_tokens=False, sparse=False, encoding='utf-8', name=None, "
+        "salt=None"
+    ),
+    "keras.utils.load_img": params(
+        "path, color_mode='rgb', target_size=None, interpolation='nearest', keep_aspect_ratio=False, grayscale=False"
+    ),
+    "keras.utils.img_to_array": params("img, data_format=None, dtype='float32'"),
+    "keras.utils.array_to_img": params("x, data_format=None, scale=True, dtype=None"),
+    "keras.preprocessing.text.text_to_word_sequence": params(
+        "input_text, filters=None, lower=True, split=' '", input_text="text"
+    ),
+    TOKENIZER: params(
+        "num_words=None, filters=None, lower=True, split=' ', char_level=False, oov_token=None", num_words="nb_words"
     ),
     "keras.utils.set_random_seed": params("seed"),
     "tensorflow.random.set_seed": params("seed"),
@@ -150,11 +180,22 @@ def _flat(sequences: Any) -> bool:
     return all(isinstance(s, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in s) for s in sequences)
 
 
+def _words(args: Mapping[str, Any]) -> Unknown:
+    return Unknown("PyTorch has no tensors of strings: look the words up outside of the model and feed it numbers")
+
+
+def _img_to_array(args: Mapping[str, Any]) -> Array:
+    return Array((None, None, None), args["dtype"] if isinstance(args.get("dtype"), str) else "float32")
+
+
 _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     **dict.fromkeys(PREPROCESS, _preprocess),
     "keras.utils.to_categorical": _to_categorical,
     "keras.utils.normalize": _normalize,
     "keras.preprocessing.sequence.pad_sequences": _pad_sequences,
+    "keras.layers.TextVectorization": _words,
+    "keras.layers.StringLookup": _words,
+    "keras.utils.img_to_array": _img_to_array,
     "keras.utils.set_random_seed": lambda args: None,
     "tensorflow.random.set_seed": lambda args: None,
     "tensorflow.set_random_seed": lambda args: None,

@@ -25,7 +25,7 @@ class Embedding(LayerRule):
     params = params(
         "input_dim, output_dim, embeddings_initializer='uniform', embeddings_regularizer=None, "
         "embeddings_constraint=None, mask_zero=False, lora_rank=None, lora_alpha=None, "
-        "activity_regularizer=None, dropout=0.0",
+        "quantization_config=None, activity_regularizer=None, dropout=0.0",
         embeddings_initializer="init",
         embeddings_regularizer="W_regularizer",
         embeddings_constraint="W_constraint",
@@ -33,7 +33,7 @@ class Embedding(LayerRule):
     examples = (("Embedding(20, 4)", (6,)), ("Embedding(20, 4, mask_zero=True)", (6,)))
 
     def normalize(self, config: dict[str, Any], legacy: int | None = None) -> dict[str, Any]:
-        for name in ("lora_rank", "activity_regularizer"):
+        for name in ("lora_rank", "quantization_config", "activity_regularizer"):
             if config[name] is not None:
                 raise Refusal("KT102", f"`Embedding` with `{name}` is not supported")
         if config["dropout"]:

@@ -58,7 +58,23 @@ class Flow:
     # -- where tensors go -------------------------------------------------------------------------------------------
     def enters_first(self, tensor: Tensor) -> bool:
         """Whether an input of rank 4 or more reaches a channels-first consumer through layers of any layout."""
-        return tensor.spec.rank >= 4 and self._reaches_first(tensor, set())
+        if tensor.spec.rank < 4:
+            return False
+        if self.model.kind == "custom" and not self._reaches_first(tensor, set()):
+            return not self._reaches_keras(tensor, set())
+        return self._reaches_first(tensor, set())
+
+    def _reaches_keras(self, tensor: Tensor, seen: set[int]) -> bool:
+        """Whether a reader, also behind layers of any layout, works in Keras' order."""
+        if id(tensor) in seen:
+            return False
+        seen.add(id(tensor))
+        for node in self._readers.get(id(tensor), ()):
+            if isinstance(node.target, Model) or node.body is None and self._layout_at(node) == "keras":
+                return True
+            if any(self._reaches_keras(out, seen) for out in node.outputs if out.spec.rank >= 4):
+                return True
+        return False
 
     def _reaches_first(self, tensor: Tensor, seen: set[int]) -> bool:
         if id(tensor) in seen:
@@ -70,7 +86,7 @@ class Flow:
         if isinstance(node.target, Model):
             inner = self._lower_nested(node.target)
             places = [i for i, given in enumerate(node.input_tensors()) if given is tensor]
-            return any(inner.inputs[i].layout == FIRST for i in places)
+            return any(inner.inputs[inner.taken.index(i)].layout == FIRST for i in places if i in inner.taken)
         layout = "any" if node.body is not None else self._layout_at(node)
         if layout == "first" or isinstance(node.target, Layer) and node.target.symbol in _IMAGE_POOLING:
             return True

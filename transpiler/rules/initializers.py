@@ -8,7 +8,7 @@ from typing import Any
 
 from transpiler.diagnostics import Refusal
 from transpiler.graph.keras import ApiObject, FunctionRef
-from transpiler.graph.symbolic import Scalar
+from transpiler.graph.symbolic import Expr, Scalar
 from transpiler.rules.base import OBJECTS, object_rule
 from transpiler.rules.layout import literal
 
@@ -177,7 +177,7 @@ def _scaled(target: str, scale: float, mode: str, distribution: str, config: Map
     if distribution != "truncated_normal":
         parts.append(f'distribution="{_checked(distribution, ("uniform", "untruncated_normal"))}"')
     if fans is not None:
-        parts.append(f"fans=({literal(fans[0])}, {literal(fans[1])})")
+        parts.append(f"fans=({_fan(fans[0])}, {_fan(fans[1])})")
     return InitCode((f"variance_scaling_({', '.join(parts)})",), ("variance_scaling",))
 
 
@@ -185,3 +185,8 @@ def _checked(word: str, allowed: tuple[str, ...]) -> str:
     if word not in allowed:
         raise Refusal("KT103", f"`{word}` is not a mode or distribution of VarianceScaling")
     return word
+
+
+def _fan(value: Any) -> str:
+    """A fan as text in ``__init__``, where the parameters of the class are known by their names."""
+    return value.code() if isinstance(value, Expr) and any(True for _ in value.leaves()) else literal(value)

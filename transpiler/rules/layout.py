@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from transpiler.diagnostics import Refusal
@@ -47,7 +48,8 @@ def literal(value: Any) -> str:
         return 'float("nan")'
     if value in (float("inf"), float("-inf")) and isinstance(value, float):
         return f'float("{value}")'
-    return repr(value)
+    text = repr(value)
+    return re.sub(r"e([-+]?)0(?=\d$)", r"e\1", text) if isinstance(value, float) else text
 
 
 def inline_dim(value: float | Expr) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
+from transpiler.graph.keras import CustomModel, Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
 from transpiler.graph.torch import (
     FIRST,
     KERAS,
@@ -57,6 +57,8 @@ class Lowering:
         self.model = model
         self.options = options
         self.flow = Flow(model, lambda nested: lower(nested, options, memo))
+        inner = model.kind == "custom" and (not isinstance(model, CustomModel) or model.is_layer)
+        self.drop_in = options.drop_in and not inner  # layers of the program's own work as their callers do
         self.node: Node | None = None  # the node being lowered
         self.origin: Origin = model.origin
         self.final_activation: str | None = None
@@ -73,7 +75,7 @@ class Lowering:
         """Lower every node that the outputs need, in program order."""
         inputs = []
         for tensor in self.model.input_tensors():
-            layout = FIRST if not self.options.drop_in and self.flow.enters_first(tensor) else KERAS
+            layout = FIRST if not self.drop_in and self.flow.enters_first(tensor) else KERAS
             value = Value(tensor.spec, layout, hint=tensor.hint)
             self._values[id(tensor)] = value
             inputs.append(value)
@@ -82,11 +84,16 @@ class Lowering:
         outputs = map_tensors(self.model.outputs, self._output)
         result = TorchModel(self.model, inputs, outputs, final_activation=self.final_activation)
         result.calls = _live_calls(self._calls, list(walk_values(outputs)))
+        if isinstance(self.model, CustomModel) or self.model.kind == "custom":
+            result.taken = _taken(result)
+            result.inputs = [result.inputs[index] for index in result.taken]
+        else:
+            result.taken = list(range(len(inputs)))
         return result
 
     def _output(self, tensor: Tensor) -> Value:
         value = self.value(tensor)
-        if self.options.drop_in or is_featured(value) or value.spec.rank == 3:
+        if self.drop_in or is_featured(value) or value.spec.rank == 3:
             return self.keras_order(value)
         return value
 
@@ -114,6 +121,8 @@ class Lowering:
             self._values[id(tensor)] = value
 
     def _dispatch(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if isinstance(node.target, CustomModel) and node.body is not None:
+            return self.custom(node, node.target, node.body, list(walk_values((args, kwargs))))
         if node.body is not None:
             return self.inline(node.body, list(walk_values((args, kwargs))))
         if isinstance(node.target, Model):
@@ -275,7 +284,7 @@ class Lowering:
 
     def output_layout(self, x: Value) -> str:
         """The layout in which ``x`` would leave the model."""
-        return KERAS if self.options.drop_in or x.spec.rank <= 3 else x.layout
+        return KERAS if self.drop_in or x.spec.rank <= 3 else x.layout
 
     def leaves_out(self, template: str) -> bool:
         """Whether the last activation of this model is left to the loss; if so, it is noted as ``template``."""
@@ -311,6 +320,21 @@ class Lowering:
         self._calls.append(Call(module, tuple(values), outputs, self.origin))
         if inner.final_activation is not None and not self.leaves_out(inner.final_activation):
             outputs = (self.elementwise(inner.final_activation, outputs[0]),)
+        results = iter(outputs)
+        return map_values(inner.outputs, lambda _: next(results))
+
+    def custom(self, node: Node, model: CustomModel, body: Model, inputs: Sequence[Value]) -> Any:
+        """Call an object of the program's own class; ``body`` is the graph of this call."""
+        first = lower(model, self.options, self._memo)
+        inner = first if body is model.bodies[0] else lower(body, self.options, self._memo)
+        if _layouts(first) != _layouts(inner) or first.taken != inner.taken:
+            raise Refusal("KT105", f"`{model.class_name}` is called on inputs that need different code")
+        module = self._modules.setdefault((id(model), ""), Module("", role=model.hint or "layer", subgraph=first))
+        given = [inputs[index] for index in inner.taken]
+        values = [self._as(value, wanted) for value, wanted in zip(given, inner.inputs, strict=True)]
+        made = list(walk_values(inner.outputs))
+        outputs = tuple(Value(t.spec, value.layout) for t, value in zip(node.outputs, made, strict=True))
+        self._calls.append(Call(module, tuple(values), outputs, self.origin))
         results = iter(outputs)
         return map_values(inner.outputs, lambda _: next(results))
 
@@ -407,6 +431,17 @@ def _same_arguments(left: Module, right: Module) -> bool:
         return False
     pairs = [*zip(left.args, right.args, strict=True), *((left.kwargs[key], right.kwargs[key]) for key in left.kwargs)]
     return all(mine is other or mine == other for mine, other in pairs)
+
+
+def _taken(model: TorchModel) -> list[int]:
+    """The places of the inputs that something reads; one at least, for a layer is called on something."""
+    read = {id(value) for call in model.calls for value in call.inputs}
+    read |= {id(value) for value in walk_values(model.outputs)}
+    return [index for index, value in enumerate(model.inputs) if id(value) in read] or [0]
+
+
+def _layouts(model: TorchModel) -> tuple[list[str], list[str]]:
+    return [value.layout for value in model.inputs], [value.layout for value in walk_values(model.outputs)]
 
 
 def _live_calls(calls: list[Call], outputs: list[Value]) -> list[Call]:

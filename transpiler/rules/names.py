@@ -51,6 +51,10 @@ _RENAMED = {
     "keras.layers.GlobalAvgPool1D": "keras.layers.GlobalAveragePooling1D",
     "keras.layers.GlobalAvgPool2D": "keras.layers.GlobalAveragePooling2D",
     "keras.layers.GlobalAvgPool3D": "keras.layers.GlobalAveragePooling3D",
+    "keras.layers.GroupQueryAttention": "keras.layers.GroupedQueryAttention",  # as its class and weight files call it
+    "keras.layers.TimeDistributedDense": "keras.layers.Dense",
+    "keras.layers.AtrousConv1D": "keras.layers.AtrousConvolution1D",
+    "keras.layers.AtrousConv2D": "keras.layers.AtrousConvolution2D",
     "keras.layers.BatchNormalizationV1": "keras.layers.BatchNormalization",
     "keras.layers.BatchNormalizationV2": "keras.layers.BatchNormalization",
     "keras.layers.Input": "keras.Input", "keras.models.Model": "keras.Model",
@@ -67,6 +71,18 @@ _RENAMED = {
 }  # fmt: skip
 
 
+_TF_INITIALIZERS = {
+    f"tensorflow.{prefix}{name}": cls
+    for name, cls in {
+        "zeros_initializer": "Zeros", "ones_initializer": "Ones", "random_normal_initializer": "RandomNormal",
+        "random_uniform_initializer": "RandomUniform", "constant_initializer": "Constant",
+        "truncated_normal_initializer": "TruncatedNormal", "orthogonal_initializer": "Orthogonal",
+        "glorot_uniform_initializer": "GlorotUniform", "glorot_normal_initializer": "GlorotNormal",
+    }.items()
+    for prefix in ("", "compat.v1.")
+}  # fmt: skip
+
+
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The canonical name of a dotted import path; names outside Keras and TensorFlow come back unchanged."""
@@ -78,6 +94,8 @@ def canonical(name: str) -> str:
             break
     if name == "keras_applications" or name.startswith("keras_applications."):
         name = "keras.applications" + name[len("keras_applications") :]
+    if (start := _TF_INITIALIZERS.get(name)) is not None:
+        return f"keras.initializers.{start}"
     if not (name == "keras" or name.startswith("keras.")):
         return name
     module, _, leaf = name.rpartition(".")
@@ -107,7 +125,20 @@ MERGE_FUNCTIONS = {
     }.items()
 }  # fmt: skip
 
+# What Keras 1's `merge(inputs, mode=...)` and `Merge(mode=...)` became.
+MERGE_MODES = {
+    "sum": "keras.layers.Add", "mul": "keras.layers.Multiply", "concat": "keras.layers.Concatenate",
+    "ave": "keras.layers.Average", "max": "keras.layers.Maximum", "dot": "keras.layers.Dot",
+}  # fmt: skip
+
 
 def is_keras(name: str) -> bool:
     """Whether a canonical name belongs to Keras or TensorFlow (so that the output cannot keep it)."""
     return name in ("keras", "tensorflow") or name.startswith(("keras.", "tensorflow."))
+
+
+def snake_case(name: str) -> str:
+    """``Conv2DTranspose`` → ``conv2d_transpose``, as Keras numbers its layers."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

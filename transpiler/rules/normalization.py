@@ -75,7 +75,8 @@ class BatchNormalization(LayerRule):
     params = params(
         "axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True, "
         + _AFFINE.format(middle="moving_mean_initializer='zeros', moving_variance_initializer='ones', ")
-        + ", synchronized=False, renorm=False, virtual_batch_size=None, fused=None, mode=0",
+        + ", renorm=False, renorm_clipping=None, renorm_momentum=0.99, synchronized=False, virtual_batch_size=None, "
+        "fused=None, mode=0",
         gamma_initializer="gamma_init",
         beta_initializer="beta_init",
         moving_mean_initializer="running_mean_initializer",

@@ -107,6 +107,17 @@ _TENSORFLOW = {
     "random.uniform": ("keras.random.uniform", "shape minval maxval dtype seed name:-"),
     "random_uniform": ("keras.random.uniform", "shape minval maxval dtype seed name:-"),
     "split": ("split", "value:x num_or_size_splits:sizes axis name:-"),
+    "erfc": ("erfc", _ONE), "erfinv": ("erfinv", _ONE), "space_to_depth": ("space_to_depth", "input:x block_size"),
+    "resize": ("resize", "images size method:interpolation preserve_aspect_ratio:- antialias name:-"),
+    "extract_patches": ("extract_patches", "images sizes:size strides rates:dilation_rate padding name:-"),
+    "flip_left_right": ("flip", "image:x axis=2"), "flip_up_down": ("flip", "image:x axis=1"),
+    "max_pool2d": ("max_pool", "input:inputs ksize:pool_size strides padding data_format name:-"),
+    "avg_pool2d": ("average_pool", "input:inputs ksize:pool_size strides padding data_format name:-"),
+    "sigmoid_cross_entropy_with_logits": ("binary_crossentropy", "labels:target logits:output name:- from_logits=True"),
+    "softmax_cross_entropy_with_logits": (
+        "categorical_crossentropy", "labels:target logits:output axis=-1 name:- from_logits=True"),
+    "sparse_softmax_cross_entropy_with_logits": (
+        "sparse_categorical_crossentropy", "labels:target logits:output name:- from_logits=True"),
 }  # fmt: skip
 
 _BACKEND = {
@@ -139,6 +150,10 @@ _BACKEND = {
     "random_normal": ("keras.random.normal", "shape mean stddev dtype seed"),
     "random_uniform": ("keras.random.uniform", "shape minval maxval dtype seed"),
     "dropout": ("keras.random.dropout", "x:inputs level:rate noise_shape seed"),
+    "repeat": ("repeat_vector", "x n"), "slice": ("slice", "x:inputs start:start_indices size:shape"),
+    "binary_crossentropy": ("binary_crossentropy", "target output from_logits"),
+    "categorical_crossentropy": ("categorical_crossentropy", "target output from_logits axis=-1"),
+    "sparse_categorical_crossentropy": ("sparse_categorical_crossentropy", "target output from_logits axis=-1"),
     "batch_flatten": ("batch_flatten", "x"), "bias_add": ("add", "x:x1 bias:x2 data_format:-"),
 }  # fmt: skip
 _RENAMED = {"truediv": "divide", "floordiv": "floor_divide", "floormod": "mod", "pow": "power"}
@@ -161,6 +176,15 @@ def _spelling(name: str) -> _Spelling | None:
             op = _RENAMED.get(row[0], row[0])
             return _parse(op, row[1])
     return None
+
+
+def op_name(name: str) -> str:
+    """The op that a spelling stands for, without its module; "" if it is none."""
+    if name.startswith("keras.ops."):
+        leaf = name.rpartition(".")[2]
+        return _KERAS.get(leaf, leaf)
+    spelling = _spelling(name)
+    return "" if spelling is None else spelling.op.rpartition(".")[2]
 
 
 def op_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpCall | None:
@@ -242,9 +266,25 @@ def _batch_flatten(bound: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "keras.ops.reshape", {"x": bound["x"], "newshape": (-1, size)}
 
 
+def _windows(op: str) -> Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]:
+    """TensorFlow gives windows as ``[1, 2, 2, 1]`` and paddings in capitals."""
+
+    def adapt(bound: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        for key in ("size", "pool_size", "strides", "dilation_rate"):
+            value = bound.get(key)
+            if isinstance(value, (list, tuple)) and len(value) == 4:
+                if value[0] != 1 or value[3] != 1:
+                    raise Refusal("KT102", f"windows over the batch or the channels are not supported: {value!r}")
+                bound[key] = tuple(value[1:3])
+        return op, {**bound, "data_format": None} if bound.get("data_format") == "NHWC" else bound
+
+    return adapt
+
+
 _ADAPTERS: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
     "keras.ops.split": _split,
     "keras.ops.normalize": _normalize,
     "keras.ops.pad": _pad,
     "keras.ops.batch_flatten": _batch_flatten,
+    **{f"keras.ops.{name}": _windows(f"keras.ops.{name}") for name in ("extract_patches", "max_pool", "average_pool")},
 }

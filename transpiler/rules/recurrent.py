@@ -29,8 +29,9 @@ _COMMON = (
     "kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros', {extra}"
     "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
     "kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, "
-    "seed=None, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, "
+    "{seed}return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, "
 )
+_SEED = "seed=None, "
 _REST = "use_cudnn='auto', zero_output_for_mask=False, implementation=2, time_major=False"
 _OLD = {
     "units": "output_dim",
@@ -72,8 +73,6 @@ class Recurrent(LayerRule):
                 config[name] = OLD_HARD_SIGMOID
         if config.get("reset_after", 0) is None:
             config["reset_after"] = legacy is None
-        if config["stateful"]:
-            raise Refusal("KT102", "`stateful=True` is not supported: the state between batches is not kept")
         if config["time_major"]:
             raise Refusal("KT102", "`time_major=True` is not supported")
         if config["activity_regularizer"] is not None:
@@ -142,6 +141,8 @@ class Recurrent(LayerRule):
             mask = None if mask is None else cx.op("torch.flip({0}, dims=(1,))", mask, mask.spec)
         width = x.spec.shape[-1]
         zero_masked = zero_masked or bool(config["zero_output_for_mask"])
+        if config.get("stateful") and (mask is not None or not fused(config)):
+            raise Refusal("KT102", "`stateful=True` is supported without masks and for torch's own kinds of cells only")
         if fused(config):
             module = _fused_module(cx, cell, width, suffix, mask is not None, zero_masked)
             return _run_fused(cx, module, cell, x, state, mask, 1)
@@ -185,6 +186,8 @@ def _fused_module(cx: Lowering, cell: Cell, width: Any, suffix: str, masked: boo
         cls, helpers = f"Masked{cell.kind}", ("masked_steps", f"masked_{cell.kind.lower()}")
         if zero_masked:
             extra["zero_masked"] = True
+    elif cell.config.get("stateful"):
+        cls, helpers = f"Stateful{cell.kind}", ("keeps_state", f"stateful_{cell.kind.lower()}")
     if cell.kind == "RNN" and _plain_name(cell.config["activation"]) == "relu":
         extra["nonlinearity"] = "relu"
     return cx.module(
@@ -308,7 +311,9 @@ class SimpleRNN(Recurrent):
     """Keras' fully connected RNN."""
 
     kind, states = "RNN", 1
-    params = params("units, activation='tanh', use_bias=True, " + _COMMON.format(extra="") + _REST, **_OLD)
+    params = params(
+        "units, activation='tanh', use_bias=True, " + _COMMON.format(extra="", seed="") + "seed=None, " + _REST, **_OLD
+    )
     examples = (("SimpleRNN(4)", (5, 3)), ("SimpleRNN(4, activation='relu', return_sequences=True)", (5, 3)))
 
 
@@ -319,7 +324,7 @@ class LSTM(Recurrent):
     kind, states = "LSTM", 2
     params = params(
         "units, activation='tanh', recurrent_activation='default', use_bias=True, "
-        + _COMMON.format(extra="unit_forget_bias=True, ")
+        + _COMMON.format(extra="unit_forget_bias=True, ", seed=_SEED)
         + _REST,
         recurrent_activation="inner_activation",
         **_OLD,
@@ -334,7 +339,7 @@ class GRU(Recurrent):
     kind, states = "GRU", 1
     params = params(
         "units, activation='tanh', recurrent_activation='default', use_bias=True, "
-        + _COMMON.format(extra="")
+        + _COMMON.format(extra="", seed=_SEED)
         + "reset_after=None, "
         + _REST,
         recurrent_activation="inner_activation",

@@ -42,6 +42,9 @@ WITHOUT_EFFECT = frozenset(
     ]
 )
 
+# Pictures of models: told, and left out.
+PICTURES = frozenset(["keras.utils.plot_model", "keras.utils.visualize_util.plot", "keras.utils.plot"])
+
 _GPUS = '[torch.device("cuda", index) for index in range(torch.cuda.device_count())]'
 
 # Values that PyTorch has too. The arguments of those that are called are always the same.

@@ -34,6 +34,8 @@ class Bidirectional(LayerRule):
         forward, backward = config["layer"], config["backward_layer"]
         if not isinstance(forward, Layer) or not isinstance(LAYERS[forward.symbol], Recurrent):
             raise Refusal("KT102", "`Bidirectional` is supported around SimpleRNN, LSTM and GRU")
+        if any(isinstance(one, Layer) and one.config.get("stateful") for one in (forward, backward)):
+            raise Refusal("KT102", "`stateful=True` of a layer in `Bidirectional` is not supported")
         if config["weights"] is not None:
             raise Refusal("KT102", "`weights` of `Bidirectional` is not supported")
         if config["merge_mode"] not in (*_MERGES, "concat", None):

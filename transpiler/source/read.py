@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transpiler.diagnostics import Diagnostic, diagnostic
+from transpiler.source.folding import Folded, fold
 
 if TYPE_CHECKING:
     import libcst as cst
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 20_000_000  # of a file
+MAX_TEXT = 2_000_000  # characters of a program without its huge literals
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -84,16 +86,36 @@ def parse_ast(text: str, filename: str = "<string>") -> ast.Module:
         raise ReadError(diagnostic("KT002", message, hint="simplify the file")) from error
 
 
-def parse_module(text: str, filename: str = "<string>") -> cst.Module:
-    """Parse into a LibCST module, or raise :class:`ReadError` (KT002, with the line)."""
-    parse_ast(text, filename)  # LibCST accepts some programs that Python does not, and says less of the others
+@dataclass(frozen=True)
+class Parsed:
+    """A program as LibCST reads it, but for its huge literals, which are in ``folded``."""
+
+    module: cst.Module
+    folded: Folded
+
+
+def parse_module(text: str, filename: str = "<string>", *, folds: bool = True) -> Parsed:
+    """Parse with LibCST, or raise :class:`ReadError` (KT002, with the line; KT001 where it is too large)."""
+    tree = parse_ast(text, filename)  # LibCST accepts some programs that Python does not, and says less of the others
+    folded = fold(text, tree) if folds else Folded(text)
+    if len(folded.text) > MAX_TEXT:
+        raise ReadError(diagnostic("KT001", f"the program is larger than {MAX_TEXT // 1_000_000} million characters"))
     import libcst
 
     try:
-        return libcst.parse_module(text)
+        return Parsed(libcst.parse_module(folded.text), folded)
+    except RecursionError as error:
+        raise ReadError(
+            diagnostic("KT002", "cannot parse the file: it is nested too deeply", hint="simplify the file")
+        ) from error
     except libcst.ParserSyntaxError as error:
         found = diagnostic("KT002", f"cannot parse the file: {error.message}", error.raw_line, error.raw_column + 1)
         raise ReadError(found) from error
+
+
+def too_deep() -> Diagnostic:
+    """What is told of a program that no recursion gets to the end of."""
+    return diagnostic("KT002", "cannot parse the file: it is nested too deeply", hint="simplify the file")
 
 
 def read_source(path: Path) -> SourceText:

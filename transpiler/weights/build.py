@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import Layer, Model, Node, walk_tensors
-from transpiler.graph.symbolic import Expr
+from transpiler.graph.keras import CustomModel, Layer, Model, Node, walk_tensors
 from transpiler.graph.torch import Module, TorchModel, WeightMap, WeightOp, WeightRef
 from transpiler.rules.base import LAYERS, WeightSpec
+from transpiler.weights.custom import SavedParts, own_variables
+from transpiler.weights.sizes import plain_size
 from transpiler.weights.spec import LayerEntry, ModelWeights, Place, Source, StateEntry, Variable, sublayer_rank
 
 _COUNTED = re.compile(r"nn\.(Lazy|Sync)?BatchNorm(\dd)?$")  # modules that count the batches they have seen
@@ -36,27 +37,29 @@ class SpecBuilder:
     refs: dict[Place, list[tuple[str, ...]]] = field(default_factory=dict)
     found: dict[tuple[Place, tuple[str, ...]], int] = field(default_factory=dict)
     calls: dict[int, Node] = field(default_factory=dict)
+    parts: SavedParts = field(default_factory=SavedParts)
 
     def build(self, tm: TorchModel) -> ModelWeights:
         """Describe the weights; what cannot be described is said in ``problem``."""
-        self._index_layers(self.model, ())
+        custom = isinstance(self.model, CustomModel) and self.model.kind == "custom"
+        self._index_layers(self.model, (0,) if custom else ())
         try:
             states = list(self._states(tm, ""))
             for _, weight_map in states:
                 for ref in weight_map.sources:
                     self._note(ref)
-            layers = self._entries(self.model, (), set())
+            layers = (self._entry(self.model, (0,), set()),) if custom else self._entries(self.model, (), set())
             entries = tuple(StateEntry(key, self._sources(m), _plain_ops(m.ops)) for key, m in states)
         except Refusal as refusal:
             return ModelWeights(self.model.name, (), (), problem=refusal.message)
-        return ModelWeights(self.model.name, layers, entries, tuple(self._counters(tm, "")))
+        return ModelWeights(self.model.name, layers, entries, tuple(self._counters(tm, "")), whole=custom)
 
     # -- the torch side ---------------------------------------------------------------------------------------------
     def _states(self, tm: TorchModel, prefix: str) -> Iterator[tuple[str, WeightMap]]:
         """Every entry of the state dict, nested models included."""
         for module in tm.modules():
             for weight_map in module.weights:
-                yield f"{self._path(module, prefix)}.{weight_map.target}", weight_map
+                yield f"{self._path(module, prefix)}.{weight_map.target}".rstrip("."), weight_map
             if module.subgraph is not None:
                 yield from self._states(module.subgraph, f"{self._path(module, prefix)}.")
 
@@ -92,6 +95,9 @@ class SpecBuilder:
     # -- the Keras side ---------------------------------------------------------------------------------------------
     def _index_layers(self, model: Model, place: Place) -> None:
         self._index_calls(model)
+        if isinstance(model, CustomModel) and model.kind == "custom":
+            self._index_custom(model, place)
+            return
         for index, item in enumerate(model.layers):
             here = (*place, index)
             if isinstance(item, Model):
@@ -105,6 +111,17 @@ class SpecBuilder:
                 self.calls.setdefault(id(node.target), node)
             if node.body is not None:
                 self._index_calls(node.body)
+            elif isinstance(node.target, Model):
+                self._index_calls(node.target)
+
+    def _index_custom(self, model: CustomModel, place: Place) -> None:
+        for variable in model.variables:
+            self.homes.setdefault(id(variable), _Home(place))
+        for path, part in self.parts.walk(model):
+            if isinstance(part, Model):
+                self._index_layers(part, (*place, path))
+            else:
+                self._index_layer(part, _Home((*place, path)))
 
     def _index_layer(self, layer: Layer, home: _Home) -> None:
         self.homes.setdefault(id(layer), home)
@@ -120,8 +137,11 @@ class SpecBuilder:
     def _entry(self, item: Layer | Model, place: Place, seen: set[int]) -> LayerEntry:
         repeated = id(item) in seen
         seen.add(id(item))
+        if isinstance(item, CustomModel) and item.kind == "custom":
+            return self._custom(item, place, seen, repeated)
         if isinstance(item, Model):
             kind = "Sequential" if item.kind == "sequential" else "Functional"
+            kind = item.class_name if isinstance(item, CustomModel) else kind
             inside = self._entries(item, place, seen)
             return LayerEntry(kind, item.name, item.explicit_name, (), inside, (), item.trainable, repeated)
         inner = tuple(
@@ -132,6 +152,17 @@ class SpecBuilder:
         kind = item.symbol.rpartition(".")[2]
         variables = () if inner else self._variables(item, place)
         return LayerEntry(kind, item.name, item.explicit_name, variables, (), inner, item.trainable, repeated)
+
+    def _custom(self, item: CustomModel, place: Place, seen: set[int], repeated: bool) -> LayerEntry:
+        """The entry of a layer or model of a program's own."""
+        inner = tuple((path, self._entry(part, (*place, path), seen)) for path, part in self.parts.of(item))
+        variables = []
+        for index, layer in enumerate(own_variables(item)):
+            config = layer.config
+            self.found[place, (config["variable"],)] = index
+            variables.append(Variable(config["variable"], tuple(map(plain_size, config["shape"])), config["trained"]))
+        found = (item.class_name, item.name, item.explicit_name, tuple(variables), (), inner, item.trainable, repeated)
+        return LayerEntry(*found, custom=True)
 
     def _variables(self, layer: Layer, place: Place) -> tuple[Variable, ...]:
         """The variables of a layer in Keras' order; the refs to them say in which sublayers they are."""
@@ -175,7 +206,7 @@ def _wrapped(layer: Layer) -> Iterator[tuple[str, Layer | Model]]:
 
 def _variable(spec: WeightSpec, path: tuple[str, ...] | None) -> Variable:
     *own, name = spec.name.split("/")
-    shape = tuple(None if size is None else _plain(size) for size in spec.shape)
+    shape = tuple(None if size is None else plain_size(size) for size in spec.shape)
     return Variable(name, shape, spec.trainable, tuple(own) if path is None else path)
 
 
@@ -194,13 +225,4 @@ def _resolve(specs: tuple[WeightSpec, ...], refs: list[tuple[str, ...]]) -> dict
 
 
 def _plain_ops(ops: tuple[WeightOp, ...]) -> tuple[WeightOp, ...]:
-    return tuple(WeightOp(op.kind, _plain(op.args)) for op in ops)
-
-
-def _plain(value: Any) -> Any:
-    """Sizes as numbers; None where only the running program knows them."""
-    if isinstance(value, Expr):
-        return value.value
-    if isinstance(value, (tuple, list)):
-        return tuple(_plain(item) for item in value)
-    return value
+    return tuple(WeightOp(op.kind, plain_size(op.args)) for op in ops)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from transpiler.weights.apply import apply_ops
 from transpiler.weights.errors import WeightsError
 from transpiler.weights.isolate import read_apart
+from transpiler.weights.sizes import settle, solved
 from transpiler.weights.spec import ModelWeights, Source
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ def _state(spec: ModelWeights, read: dict[Source, Array]) -> dict[str, Array]:
     import numpy as np
 
     state: dict[str, Array] = {}
+    known = solved(spec, {source: array.shape for source, array in read.items()})
     for entry in spec.entries:
         arrays = [read[source] for source in entry.sources]
         try:
-            made = apply_ops(arrays, entry.ops)
+            made = apply_ops(arrays, [settle(op, known) for op in entry.ops])
         except ValueError as error:
             shapes = ", ".join(str(array.shape) for array in arrays)
             raise WeightsError(f"`{entry.key}` cannot be made of arrays of shape {shapes}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from transpiler.weights.errors import WeightsError
 from transpiler.weights.legacy import adapted, flipped
@@ -11,6 +12,7 @@ from transpiler.weights.spec import SUBLAYER_RANK, LayerEntry, Variable, canonic
 from transpiler.weights.store import FileArray
 
 Arrays = tuple[FileArray, ...]
+Shape = Sequence[Any]  # numbers, and what only the running program knows
 Part = tuple[tuple[str, ...], list[FileArray]]
 
 
@@ -67,14 +69,16 @@ def check(entry: LayerEntry, variables: Sequence[Variable], arrays: Sequence[Fil
     return tuple(arrays[: len(variables)])
 
 
-def same_shape(wanted: Sequence[int | None] | None, given: Sequence[int]) -> bool:
+def same_shape(wanted: Shape | None, given: Sequence[int]) -> bool:
     """Whether a shape of the file is the one that the model needs; unknown sizes fit any."""
     if wanted is None:
         return True
-    return len(wanted) == len(given) and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
+    if len(wanted) != len(given):
+        return False
+    return all(not isinstance(w, int) or w == g for w, g in zip(wanted, given, strict=True))
 
 
-def _shown(shape: Sequence[int | None] | None) -> str:
+def _shown(shape: Shape | None) -> str:
     if shape is None:
         return "(any shape)"
-    return str(tuple("?" if size is None else size for size in shape)).replace("'?'", "?")
+    return str(tuple(size if isinstance(size, int) else "?" for size in shape)).replace("'?'", "?")

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transpiler.weights.errors import WeightsError
-from transpiler.weights.fit import fit_leaf, fit_legacy
+from transpiler.weights.fit import check, fit_leaf, fit_legacy
 from transpiler.weights.nested import fit_nested
 from transpiler.weights.pair import Bound, Placed, pair
 from transpiler.weights.read import FileLayer, WeightFile, numbered
-from transpiler.weights.spec import LayerEntry, ModelWeights, Place
+from transpiler.weights.spec import LayerEntry, ModelWeights, Place, walk
+
+_HINT = 'save the weights as "….weights.h5" with Keras 3'
 
 
 def match(file: WeightFile, spec: ModelWeights) -> Bound:
     """Find the arrays of every layer that has variables, in the order of its entry."""
+    if spec.whole:
+        if file.root is None:
+            raise WeightsError("this older format does not say which layer of the program's own a weight is of", _HINT)
+        return _fit_group((0,), spec.layers[0], file.root)
     ours = [((index,), entry) for index, entry in enumerate(spec.layers) if entry.weighted]
     theirs = [layer for layer in file.layers if layer.weighted]
     if not file.legacy:
         return _match_groups(ours, theirs)
+    if any(entry.custom for _, entry in walk(spec.layers)):
+        raise WeightsError("this older format does not say which layer of the program's own a weight is of", _HINT)
 
     def fit(place: Place, entry: LayerEntry, layer: FileLayer) -> Bound:
         if entry.layers or entry.inner:
@@ -57,6 +65,8 @@ def _group_key(group: str) -> str:
 
 
 def _fit_group(place: Place, entry: LayerEntry, layer: FileLayer) -> Bound:
+    if entry.custom:
+        return _fit_custom(place, entry, layer)
     if entry.layers:
         inside = [((*place, index), inner) for index, inner in enumerate(entry.layers) if inner.weighted]
         return _match_groups(inside, [child for child in layer.layers if child.weighted])
@@ -66,6 +76,23 @@ def _fit_group(place: Place, entry: LayerEntry, layer: FileLayer) -> Bound:
             raise WeightsError(f"{entry.label}: the file lacks its `{attribute}`")
         bound |= _fit_group((*place, attribute), inner, layer.children[attribute])
     return bound or {place: fit_leaf(entry, list(layer.parts()))}
+
+
+def _fit_custom(place: Place, entry: LayerEntry, layer: FileLayer) -> Bound:
+    """An object of the program's own: its weights, and its parts by the names of its attributes."""
+    bound: Bound = {}
+    if entry.variables:
+        bound[place] = check(entry, entry.variables, layer.arrays)
+    for path, inner in entry.inner:
+        if not inner.weighted:
+            continue
+        group: FileLayer | None = layer
+        for step in path.split("/"):
+            group = group.children.get(step) if group is not None else None
+        if group is None:
+            raise WeightsError(f"{entry.label}: the file lacks its `{path}`")
+        bound |= _fit_group((*place, path), inner, group)
+    return bound
 
 
 def _count_error(ours: Sequence[Placed], theirs: Sequence[FileLayer]) -> WeightsError:

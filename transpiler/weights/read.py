@@ -60,6 +60,7 @@ class WeightFile:
     legacy: bool
     backend: str = ""
     keras_version: str = ""
+    root: FileLayer | None = None  # of Keras 3: the model itself
 
 
 def numbered(name: str) -> tuple[str, int]:
@@ -78,9 +79,9 @@ def read_file(file: Any) -> WeightFile:
             return _legacy(_group(file, "model_weights"))
         root = _keras3(file, Walker(), "", 0)
     layers = root.layers
-    if not layers:
+    if not root.weighted:
         raise WeightsError("the file has no layers of a Keras model", "give a .weights.h5, .h5 or .keras file")
-    return WeightFile(layers, legacy=False)
+    return WeightFile(layers, legacy=False, root=root)
 
 
 # -- Keras 3 ----------------------------------------------------------------------------------------------------------

@@ -21,11 +21,12 @@ Place = tuple[int | str, ...]  # the way to a layer: indices into `layers`, attr
 class Variable:
     """One variable of a Keras layer. ``path`` leads into sublayers (``("forward_layer", "cell")``).
 
-    A dimension is None where only the running program knows it; the shape is None where no rule states it.
+    A dimension is an :class:`~transpiler.weights.sizes.OpenSize` or None where only the running program knows it; the
+    shape is None where no rule states it.
     """
 
     name: str
-    shape: tuple[int | None, ...] | None
+    shape: tuple[Any, ...] | None
     trainable: bool = True
     path: tuple[str, ...] = ()
 
@@ -51,6 +52,7 @@ class LayerEntry:
     inner: tuple[tuple[str, LayerEntry], ...] = ()
     trainable: bool = True
     repeated: bool = False
+    custom: bool = False  # of a class of the program's own: `inner` are its parts by the way to each
 
     @property
     def weighted(self) -> bool:
@@ -94,6 +96,7 @@ class ModelWeights:
     entries: tuple[StateEntry, ...]
     counters: tuple[str, ...] = ()
     problem: str | None = None
+    whole: bool = False  # the one entry of `layers` is the model itself
 
 
 def walk(layers: tuple[LayerEntry, ...], place: Place = ()) -> Iterator[tuple[Place, LayerEntry]]:

@@ -1,0 +1,5 @@
+"""Models."""
+
+from .unet_torch import UNet
+
+__all__ = ["UNet"]

@@ -1,0 +1,4 @@
+"""Settings."""
+
+NUM_CLASSES = 3
+SIZE = 8

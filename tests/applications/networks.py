@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import libcst as cst
 import numpy as np
 import torch
 
@@ -18,6 +17,7 @@ from transpiler.graph.keras import Layer, Model
 from transpiler.rules.base import LAYERS
 from transpiler.rules.lowering import LowerOptions, lower
 from transpiler.source.positions import positions_of
+from transpiler.source.read import parse_module
 
 
 @dataclass
@@ -96,7 +96,7 @@ def twin(source: str) -> Twin:
     keras.utils.clear_session(free_memory=False)
     scope: dict[str, Any] = {}
     exec(source, scope)
-    module = cst.parse_module(source)
-    ev = evaluate(module, positions_of(module), ())
+    parsed = parse_module(source)
+    ev = evaluate(parsed.module, positions_of(parsed))
     assert [d for d in ev.diagnostics if d.severity == "error"] == []
     return Twin(scope["model"], ev, next(m for m in reversed(ev.program.models) if m.hint == "model"))

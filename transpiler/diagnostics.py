@@ -42,6 +42,7 @@ CODES: dict[str, Rule] = {
     "KT402": Rule("note", "initialiser differs", "pass --init keras"),
     "KT403": Rule("note", "a class of another file is written here", "nothing need be done"),
     "KT404": Rule("note", "left out: nothing that the program computes depends on it", "draw or log it by hand"),
+    "KT405": Rule("note", "pretrained weights come from a file", "make the file once with --weights"),
     "KT501": Rule("error", "weight file does not fit", "check that file and program belong together"),
     "KT502": Rule("error", "the numbers are not Keras'", "do not use this model; please report it with the input"),
     "KT999": Rule("error", "internal error", "please report it with the input; TRANSPILER_DEBUG=1 shows the details"),

@@ -44,6 +44,8 @@ _TAKEN = frozenset(dir(builtins)) | _TORCH
 
 def class_name_for(model: Model, filename: str) -> str:
     """A class name for a model: from its variable or builder, its ``name=``, the file, or what it consists of."""
+    if model.application:
+        return model.application.rpartition(".")[2]
     stem = re.sub(r"\.(py|ipynb)$", "", re.split(r"[/\\]", filename)[-1])
     hint = (model.hint or "").rpartition(".")[2]
     given = model.name if model.explicit_name else ""

@@ -9,6 +9,7 @@ from transpiler.emit.helpers import Helpers
 from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
 from transpiler.rules.data import FUNCTIONS, TOKENIZER
+from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
 from transpiler.rules.layout import literal
 
 _SETS = "keras.datasets."
@@ -47,6 +48,11 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return _to_categorical(texts, helpers)
     if symbol == "keras.utils.get_file":
         return _get_file(action, texts, helpers)
+    if symbol in PREPROCESS:
+        mode = preprocess_mode(symbol, dict(action.args))
+        return texts["x"] if mode == "none" else f"{helpers.use(f'preprocess_{mode}')}({texts['x']})"
+    if symbol in DECODE:
+        return call(helpers.use("decode_predictions"), symbol, texts)
     if symbol == "keras.utils.set_random_seed":
         seed = texts["seed"]
         return [f"random.seed({seed})", f"np.random.seed({seed})", f"torch.manual_seed({seed})"]

@@ -24,7 +24,7 @@ _TABLES = {
 _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099c9e383dc6e5f11a921"}
 _DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
          "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "load_img",
-         "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer")  # fmt: skip
+         "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer", "decode_predictions")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
 _PIPELINES = ("Pipeline", "from_arrays", "zip_data")
 _LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")
@@ -39,6 +39,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{f"load_{name}": ("data/load_table", {"which": name, "digest": digest}) for name, digest in _TABLES.items()},
     **{f"{name}_word_index": ("data/load_word_index", {"which": name, "digest": d}) for name, d in _WORDS.items()},
     **{name: (f"data/{name}", {}) for name in _ARRAYS},
+    **{f"preprocess_{mode}": ("data/preprocess", {"which": mode}) for mode in ("caffe", "tf", "torch")},
     "StringLookup": ("data/string_lookup", {}),
     "TextVectorization": ("data/text_vectorization", {}),
     "Normalization": ("helpers/normalization", {}),
@@ -53,6 +54,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (f"training/{name}", {}) for name in _LOOPS},
     "train_on_batch": ("training/train_on_batch", {"which": "train_on_batch"}),
     "test_on_batch": ("training/train_on_batch", {"which": "test_on_batch"}),
+    "load_pretrained": ("training/load_pretrained", {}),
     "weights_path": ("training/weights_path", {}),
     "load_model": ("training/load_model", {}),
     "count_params": ("training/count_params", {}),

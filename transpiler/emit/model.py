@@ -37,11 +37,14 @@ class EmitOptions:
 
     ``keras_init``: draw initial weights as Keras does. ``instances``: modules (by ``id`` of the :class:`Module` or of
     its nested :class:`TorchModel`) that are made outside the class and shared with it, with the source text that
-    names them where the model is built; they become constructor parameters.
+    names them where the model is built; they become constructor parameters. ``pretrained``: how a nested model that
+    is made in the class gets its weights, by ``id`` of its :class:`TorchModel`: a text with ``{}`` for its
+    constructor.
     """
 
     keras_init: bool = True
     instances: Mapping[int, str] = field(default_factory=dict)
+    pretrained: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -149,7 +152,8 @@ class _Renderer:
         if module.subgraph is None:
             return module_code(module, self.parameters.leaf_name, self.helper_names)
         arguments = nested_arguments(module.subgraph, self.submodels, self.parameters)
-        return f"{self.submodels[id(module.subgraph)]}({arguments})"
+        made = f"{self.submodels[id(module.subgraph)]}({arguments})"
+        return self.options.pretrained.get(id(module.subgraph), "{}").format(made)
 
     def _init_lines(self, attributes: list[Attribute], init: InitPlan) -> list[str]:
         """The lines of ``__init__``; nested models stand after `init_weights`, for they have drawn theirs."""

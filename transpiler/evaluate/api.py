@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from transpiler.applications import APPLICATIONS, PREFIX
 from transpiler.diagnostics import Refusal
 from transpiler.evaluate.callbacks import make_callback
 from transpiler.evaluate.core import (
@@ -30,6 +31,7 @@ from transpiler.graph.program import Action
 from transpiler.rules.base import LAYERS, OBJECTS, OPS, REFUSED, bind
 from transpiler.rules.callbacks import CALLBACKS
 from transpiler.rules.data import FUNCTIONS, TWINS, infer_function
+from transpiler.rules.imagenet import PREPROCESS
 from transpiler.rules.names import KERAS1_CLASSES, MERGE_FUNCTIONS
 from transpiler.rules.opnames import CREATORS, op_call
 from transpiler.rules.runtime import DEVICES, PICTURES, REPLACED, WITHOUT_EFFECT
@@ -42,6 +44,7 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.models import make_input, make_model, make_sequential
     from transpiler.evaluate.operators import make_op
+    from transpiler.evaluate.pretrained import make_application
 
     if has_failed([args, kwargs]):
         raise FailedDependencyError
@@ -55,6 +58,10 @@ def call_api(  # noqa: C901 - one case a kind of name, in order
         if len(args) != 1 or kwargs or not isinstance(args[0], Model):
             raise Refusal("KT102", "`clone_model` is translated for a known model, without other arguments")
         return clone_model(ev, args[0], node)
+    if name in APPLICATIONS:
+        return make_application(ev, name, args, kwargs, node)
+    if name in REFUSED and name.startswith(PREFIX):
+        raise Refusal("KT101", f"`{name}` is not translated" + _reason(name))
     if name in MERGE_FUNCTIONS:
         layer = make_layer(
             ev, MERGE_FUNCTIONS[name], args[1:], {k: v for k, v in kwargs.items() if k != "inputs"}, node
@@ -130,7 +137,10 @@ def _reason(name: str) -> str:
 def _tensor_call(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.Call) -> Any:
     from transpiler.evaluate.layers import call_layer, make_layer
     from transpiler.evaluate.operators import make_op
+    from transpiler.evaluate.pretrained import preprocess
 
+    if name in PREPROCESS:
+        return preprocess(ev, name, args, kwargs, node)
     if name.startswith("keras.activations.") and (len(args) > 1 or kwargs):
         name = f"keras.ops.{name.rpartition('.')[2]}"  # with settings, it is the op
     if name.startswith("keras.activations."):

@@ -66,6 +66,7 @@ class Facts:
     functions: dict[int, Function] = field(default_factory=dict)  # by FunctionDef
     touched: set[int] = field(default_factory=set)  # statements with an action or a creation of their own
     introspected: dict[int, Any] = field(default_factory=dict)  # reads of layers, models and tensors: their values
+    takes_apart: set[int] = field(default_factory=set)  # functions that use parts of a network which they make whole
     custom_classes: set[int] = field(default_factory=set)  # definitions of classes that are Keras layers or models
     refused_classes: set[str] = field(default_factory=set)  # names of such classes of which an object was refused
     customs: dict[int, list[Any]] = field(default_factory=dict)  # by ClassDef: its objects that are layers or models
@@ -122,6 +123,7 @@ class Evaluator:
         self.bindings: dict[tuple[int, str], list[int]] = {}  # by scope and name: the steps at which it was bound
         self.bound_names: dict[int, list[str]] = {}  # by statement: what it assigns, once somebody asked
         self.stack: list[int] = []  # the statements being interpreted, from the outermost in
+        self.networks: list[Model] = []  # those of `keras.applications`
         self.freezes: list[Freeze] = []
         self.made_in: dict[int, Moment] = {}  # by model
         self.last_add: dict[int, Moment] = {}  # by Sequential model
@@ -131,6 +133,7 @@ class Evaluator:
         self.calls_of: dict[int, list[Node]] = {}  # by layer or model: its calls on symbolic tensors
         self.input_layers: dict[int, Layer] = {}  # by tensor: what Keras lists for an input of a functional model
         self.input_tensors: dict[int, Tensor] = {}  # the other way
+        self.input_names: dict[int, str] = {}  # by tensor: the automatic name of an unnamed input
         self.open_parameters: dict[int, str] = {}  # values of parameters that no call gives
         self.parameter_tensors: dict[int, Tensor] = {}  # those that turned out to be tensors
         self.open_inputs: dict[int, Opaque] = {}  # by tensor: the shape it was given, whose rank is not known yet

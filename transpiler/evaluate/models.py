@@ -18,7 +18,7 @@ from transpiler.evaluate.core import (
     require_known,
 )
 from transpiler.evaluate.layers import auto_name, call_layer, rank_wanted, shape_of
-from transpiler.evaluate.surgery import layers_in_order
+from transpiler.evaluate.surgery import layers_in_order, with_whole_networks
 from transpiler.evaluate.values import Function, Opaque, Symbol
 from transpiler.graph.keras import Layer, Model, Node, Tensor, TensorSpec, walk_tensors
 
@@ -45,7 +45,7 @@ def make_input(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     ev.built += 1
     ev.mark_build(node)
     if tensor.name is None:
-        auto_name(ev, "InputLayer")
+        ev.input_names[id(tensor)] = auto_name(ev, "InputLayer")
     ev.keep_alive.append(tensor)
     if is_open:
         ev.open_inputs[id(tensor)] = asked
@@ -70,6 +70,7 @@ def make_model(ev: Evaluator, args: list[Any], kwargs: dict[str, Any], node: cst
     model = Model("functional", inputs, outputs, *model_name(ev, given.get("name"), "Functional"), ev.origin(node))
     model.nodes = nodes_between(ev, list(walk_tensors(inputs)), outputs)
     model.layers = layers_in_order(model)
+    model.nodes = with_whole_networks(ev, model)
     _register(ev, model, node)
     return model
 

@@ -20,7 +20,7 @@ def input_layer(ev: Evaluator, tensor: Tensor, origin_of: Model) -> Layer:
     """The InputLayer that Keras lists for an input of a functional model."""
     found = ev.input_layers.get(id(tensor))
     if found is None:
-        name = tensor.name or auto_name(ev, "InputLayer")
+        name = tensor.name or ev.input_names.get(id(tensor)) or auto_name(ev, "InputLayer")
         found = Layer(_INPUT, {}, name, tensor.name is not None, origin_of.origin)
         ev.input_layers[id(tensor)] = found
         ev.input_tensors[id(found)] = tensor
@@ -48,7 +48,7 @@ def layers_in_order(model: Model, entries: Mapping[int, Node] | None = None) -> 
     depth: dict[int, int] = {}
     first_seen: dict[int, int] = {}
     targets: dict[int, Layer | Model] = {}
-    inside = {id(n) for n in (*model.nodes, *entries.values())}
+    inside = {id(n) for n in (*_single_nodes(model), *entries.values())}
     ordered = _post_order(list(walk_tensors(model.outputs)), inside, first_seen, targets, entries)
     node_depth: dict[int, int] = {}
     for node in reversed(ordered):
@@ -93,6 +93,44 @@ def _post_order(
             if above is not None and id(above) not in done:
                 stack.append((above, False))
     return ordered
+
+
+def _single_nodes(model: Model) -> list[Node]:
+    """The nodes of a model, those of whole networks one by one."""
+    found: list[Node] = []
+    for node in model.nodes:
+        target = node.target
+        whole = isinstance(target, Model) and any(tensor.node is not node for tensor in node.outputs)
+        found += target.nodes if isinstance(target, Model) and whole else [node]
+    return found
+
+
+def with_whole_networks(ev: Evaluator, model: Model) -> list[Node]:
+    """The nodes of a model, those of a whole network of `keras.applications` as one call of that network.
+
+    A head on ``base.output`` is written as Keras programs mean it: a module that holds the base.
+    """
+    nodes = model.nodes
+    for network in ev.networks:
+        inside = {id(node) for node in network.nodes}
+        rest = [node for node in nodes if id(node) not in inside]
+        if len(rest) + len(inside) != len(nodes) or not rest or _reads_within(model, rest, network):
+            if len(rest) < len(nodes) and ev.inside is not None:
+                ev.facts.takes_apart.add(id(ev.inside))
+            continue
+        at = next(place for place, node in enumerate(nodes) if node is network.nodes[-1])
+        call = Node(network, (network.inputs,), {}, network.origin, tuple(network.output_tensors()), network.outputs)
+        before = [node for node in nodes[:at] if id(node) not in inside]
+        nodes = [*before, call, *rest[len(before) :]]
+    return nodes
+
+
+def _reads_within(model: Model, rest: list[Node], network: Model) -> bool:
+    """Whether something outside a network needs a tensor from inside it."""
+    ends = {id(tensor) for tensor in network.output_tensors()}
+    within = {id(tensor) for node in network.nodes for tensor in node.outputs} - ends
+    read = [tensor for node in rest for tensor in node.input_tensors()] + model.output_tensors()
+    return any(id(tensor) in within for tensor in read)
 
 
 def get_layer(ev: Evaluator, model: Model, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -138,6 +138,14 @@ class Node:
         return [*walk_tensors(self.args), *walk_tensors(self.kwargs)]
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights that a model starts with: ``path`` is the state dict that the output loads, made of Keras' ``file``."""
+
+    path: str
+    file: str
+
+
 @dataclass(eq=False)
 class Model:
     """A functional or Sequential model (or the graph of a traced function).
@@ -158,6 +166,8 @@ class Model:
     reference: str | None = None  # how the statement that made it names it: `model`, `self.generator`
     builder: str | None = None  # the function whose call made it
     trainable: bool = True
+    application: str | None = None  # the function of `keras.applications` that made it
+    pretrained: Pretrained | None = None
 
     def input_tensors(self) -> list[Tensor]:
         return list(walk_tensors(self.inputs))

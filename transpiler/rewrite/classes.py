@@ -28,9 +28,9 @@ def render_class(ev: Evaluator, model: Model, memo: Mapping[int, TorchModel], tr
     wanted = _wanted_name(ev, model, translation.filename)
     instances = _instances(ev, model, memo)
     instances |= _shared_modules(model, torch_model, translation) | _adapted(model, instances, memo)
-    emit = EmitOptions(instances=instances)
+    emit = EmitOptions(instances=instances, pretrained=_nested_weights(torch_model, instances, translation))
     notes = translation.comments
-    summary = model.docstring if isinstance(model, CustomModel) else _builder_summary(ev, model)
+    summary = _told(ev, model)
 
     def render(name: str) -> RenderedModel:
         return render_model(torch_model, name, docstring=summary, submodels=submodels, options=emit)
@@ -90,6 +90,20 @@ def _provided(
         name = free_name(name, {found.class_name for found in translation.models.values()}, ev.program.names)
         line = class_line(ev, twin, given.class_name, name, folders)
     return TranslatedModel(model, torch_model, name, rendered, line)
+
+
+def _told(ev: Evaluator, model: Model) -> str:
+    """What is known of a model for its docstring."""
+    if model.application is not None:
+        return f"{model.application.rpartition('.')[2]} as in keras.applications."
+    return model.docstring if isinstance(model, CustomModel) else _builder_summary(ev, model)
+
+
+def _nested_weights(torch_model: TorchModel, instances: Mapping[int, str], translation: Translation) -> dict[int, str]:
+    """How the networks with pretrained weights that a class makes itself get these."""
+    inner = [module.subgraph for module in torch_model.modules() if module.subgraph is not None]
+    own = [graph for graph in inner if graph.source.pretrained is not None and id(graph) not in instances]
+    return {id(graph): translation.with_weights(graph.source) for graph in own}
 
 
 def _builder_summary(ev: Evaluator, model: Model) -> str:

@@ -119,7 +119,7 @@ class Constructions(Leftovers):
     def _reachable(self, text: str) -> None:
         """What a constructor call names must be there where it is written."""
         local = names_of(self.function).bound if self.function is not None else set()
-        for name in names_of(cst.parse_expression(text)).read - local - self.classes_known():
+        for name in names_of(cst.parse_expression(text)).read - local - self.classes_known() - self.helper_names():
             if name not in self.ev.scope.names and not hasattr(builtins, name):
                 raise Refusal("KT201", f"`{name}`, which a size of this model depends on, is not known here")
 
@@ -134,6 +134,8 @@ class Constructions(Leftovers):
         for part in model.parts:  # those of this file stand where it has them
             if part in self.models and self.models[part].foreign:
                 self._write_class(self.models[part])
+        for network in (self.models[key] for key in model.nested if key in self.models):
+            self._write_class(network)
         if model.foreign:
             self.dropped_names.pop(model.class_name, None)
         self.classes.append(model.code)

@@ -34,6 +34,8 @@ class Dispositions:
     def _function(self, node: cst.FunctionDef) -> str:
         if id(node.body) not in self.facts.values and not self._visited(node):
             return KEEP
+        if id(node) in self.facts.takes_apart:
+            return KEEP
         answers = [self.statement(statement) for statement in node.body.body if not self._is_unused(statement)]
         if KEEP in answers or DROP not in answers or self._stores(node.body):
             return KEEP
@@ -93,6 +95,8 @@ class Dispositions:
 
     def block(self, body: cst.BaseSuite) -> str:
         """The disposition of a whole block."""
+        if isinstance(body, cst.SimpleStatementSuite):
+            return self.statement(body)
         return _combine([self.statement(statement) for statement in body.body])
 
     def _if(self, node: cst.If) -> str:

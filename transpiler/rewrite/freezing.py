@@ -62,6 +62,19 @@ class Freezing:
             check_unfreezing(list(found.torch.modules()), known is not False)
         return self._helper() if self.ev.toggles else None
 
+    def path_of(self, model: Any) -> str | None:
+        """How the output names a nested model that the source has no variable for."""
+        from transpiler.rewrite.translation import access
+
+        found = self.translation.models.get(id(model))
+        if found is None or found.model.reference is not None:
+            return None
+        for outer in self.translation.models.values():
+            held = [module for module in outer.torch.modules() if module.subgraph is found.torch]
+            if held and outer.model.reference is not None:
+                return outer.model.reference + access(outer.rendered.paths[id(held[0])])
+        return None
+
     def _helper(self) -> str:
         return self.use_helper(SET_TRAINABLE)
 

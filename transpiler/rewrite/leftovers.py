@@ -86,6 +86,8 @@ class Leftovers(RewriteState):
     def _check_name(self, name: str, original: Statement) -> None:
         if name in self.helper_names():
             return  # a helper of ours that took over the name
+        if name in self.written and any(id(part) in self.ev.facts.creations for part in walk(original)):
+            return  # the class of a network has the name of the function that made it
         value = self.ev.scope.names.get(name)
         from_keras = isinstance(value, Symbol) and is_keras(value.name)
         if name in self.failed_names or not from_keras and name not in self.dropped_names:

@@ -181,19 +181,30 @@ class Rewriter(Constructions):
                 self._note_dropped(line, "it was part of the description of a model")
                 return None
             return created
+        if self.dispositions.sets_trainable(node) and (inner := self._inner_model(node)) is not None:
+            return self._trainable(node, inner)
         if id(line) not in self.ev.facts.touched and not isinstance(line, cst.SimpleStatementSuite):
             return self._trainable(node) if self.dispositions.sets_trainable(node) else node
         rewriter = ExpressionRewriter(self.ev.facts, self._render, self._construct)
         new = rewriter.rewrite(node)
         return rewriter.statements if rewriter.statements is not None else new
 
-    def _trainable(self, node: cst.Assign) -> cst.Expr:
+    def _inner_model(self, node: cst.Assign) -> cst.BaseExpression | None:
+        """A nested model without a name in ``model.layers[0].trainable = flag``, as the output names it."""
+        target = cst.ensure_type(node.targets[0].target, cst.Attribute)
+        if isinstance(target.value, (cst.Name, cst.Attribute)):
+            return None
+        path = self.freezing.path_of(self.ev.facts.values.get(id(target.value)))
+        return cst.parse_expression(path) if path is not None and self._can_name(path.partition(".")[0]) else None
+
+    def _trainable(self, node: cst.Assign, named: cst.BaseExpression | None = None) -> cst.Expr:
         """``model.trainable = flag`` → ``model.requires_grad_(flag)``."""
         target = cst.ensure_type(node.targets[0].target, cst.Attribute)
         setter = self.freezing.check_model(self.ev.facts.values.get(id(target.value)), node.value)
+        model = target.value if named is None else named
         if setter is not None:
-            return cst.Expr(cst.Call(cst.Name(setter), [cst.Arg(target.value), cst.Arg(node.value)]))
-        method = cst.Attribute(target.value, cst.Name("requires_grad_"))
+            return cst.Expr(cst.Call(cst.Name(setter), [cst.Arg(model), cst.Arg(node.value)]))
+        method = cst.Attribute(model, cst.Name("requires_grad_"))
         return cst.Expr(cst.Call(method, [cst.Arg(node.value)]))
 
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:

@@ -40,6 +40,7 @@ class ModelCode:
     loose: tuple[str, ...] = ()  # values of its parameters that only the file which builds it knows
     foreign: bool = False  # it is in the place of a class of another file
     parts: tuple[int, ...] = ()  # the objects of the program's own classes in it, by identity
+    nested: tuple[int, ...] = ()  # the networks that it holds, by identity
 
 
 @dataclass(eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from transpiler.emit.code import literal
@@ -62,6 +63,11 @@ class TranslatedModel:
         sources = (module.subgraph.source for module in self.torch.modules() if module.subgraph is not None)
         return tuple(id(source) for source in sources if isinstance(source, CustomModel))
 
+    def nested(self) -> tuple[int, ...]:
+        """The identities of the networks of `keras.applications` in it."""
+        sources = (module.subgraph.source for module in self.torch.modules() if module.subgraph is not None)
+        return tuple(id(source) for source in sources if source.application is not None)
+
     def loose(self) -> tuple[str, ...]:
         """The values of parameters that only the file which builds the model knows."""
         names = {parameter.name for parameter in self.rendered.params}
@@ -114,14 +120,24 @@ class Translation:
                 found.class_name,
                 found.rendered.code,
                 found.leaves(),
-                found.construct,
+                partial(self._constructed, found),
                 bool(found.line),
                 found.loose(),
                 isinstance(found.model, Subclassed) and found.model.cls.node not in self.comments.ev.positions,
                 found.parts(),
+                found.nested(),
             )
             for key, found in self.models.items()
         }
+
+    def _constructed(self, found: TranslatedModel, outside: bool) -> str:
+        return self.with_weights(found.model).format(found.construct(outside))
+
+    def with_weights(self, model: Model) -> str:
+        """How a model gets the weights that it starts with: a text with ``{}`` for its constructor."""
+        if model.pretrained is None:
+            return "{}"
+        return f"{self.emitter.helpers_used.use('load_pretrained')}({{}}, {model.pretrained.path!r})"
 
     def _own(self) -> list[TranslatedModel]:
         """The models whose classes the output has."""

@@ -8,6 +8,7 @@ from typing import Any
 from transpiler.graph.program import Array, Unknown
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import Param, params
+from transpiler.rules.imagenet import PREPROCESS, SIGNATURES
 
 _SETS = "keras.datasets."
 _TEXT = "seed=113, start_char=1, oov_char=2, index_from=3"
@@ -73,6 +74,7 @@ FUNCTIONS: dict[str, tuple[Param, ...]] = {
     "tensorflow.set_random_seed": params("seed"),
     "tensorflow.compat.v1.set_random_seed": params("seed"),
     "keras.backend.clear_session": params("free_memory=True"),
+    **SIGNATURES,
 }
 
 # Samples to train and test on, shape of one sample, dtypes of samples and labels, shape of one label.
@@ -166,6 +168,13 @@ def _pad_sequences(args: Mapping[str, Any]) -> Array:
     return Array((None, length), dtype)
 
 
+def _preprocess(args: Mapping[str, Any]) -> Array:
+    x = args["x"]
+    if not isinstance(x, Array):
+        return Array()
+    return Array(x.shape, x.dtype if x.dtype and x.dtype.startswith("float") else "float32" if x.dtype else None)
+
+
 def _flat(sequences: Any) -> bool:
     """Whether every sequence is a plain list of numbers."""
     return all(isinstance(s, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in s) for s in sequences)
@@ -180,6 +189,7 @@ def _img_to_array(args: Mapping[str, Any]) -> Array:
 
 
 _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    **dict.fromkeys(PREPROCESS, _preprocess),
     "keras.utils.to_categorical": _to_categorical,
     "keras.utils.normalize": _normalize,
     "keras.preprocessing.sequence.pad_sequences": _pad_sequences,

@@ -168,14 +168,16 @@ def _is_elementwise(rule: OpRule) -> bool:
 def needed_nodes(model: Model) -> list[Node]:
     """The nodes that the outputs (and the masks that travel with tensors) need, in program order."""
     wanted: dict[int, Node] = {}
-    stack: list[Any] = [t.node for t in model.output_tensors()]
+    makers = {id(tensor): node for node in model.nodes for tensor in node.outputs}  # a whole network is one node
+    stack: list[Any] = [makers.get(id(t), t.node) for t in model.output_tensors()]
     stops = {id(t) for t in model.input_tensors()}
     while stack:
         node = stack.pop()
         if node is None or id(node) in wanted:
             continue
         wanted[id(node)] = node
-        stack += [t.node for t in walk_tensors([node.args, node.kwargs]) if id(t) not in stops]
+        read = walk_tensors([node.args, node.kwargs])
+        stack += [makers.get(id(t), t.node) for t in read if id(t) not in stops]
     ordered = [node for node in model.nodes if id(node) in wanted]
     known = {id(node) for node in ordered}
     return [*(node for node in reversed(wanted.values()) if id(node) not in known), *ordered]

@@ -92,6 +92,8 @@ def canonical(name: str) -> str:
         if name == root or name.startswith(root + "."):
             name = "keras" + name[len(root) :]
             break
+    if name == "keras_applications" or name.startswith("keras_applications."):
+        name = "keras.applications" + name[len("keras_applications") :]
     if (start := _TF_INITIALIZERS.get(name)) is not None:
         return f"keras.initializers.{start}"
     if not (name == "keras" or name.startswith("keras.")):
@@ -101,6 +103,8 @@ def canonical(name: str) -> str:
         name = _MODULE_OF[name]
     elif module in _MODULE_OF:
         name = f"{_MODULE_OF[module]}.{leaf}"
+    elif match := re.match(r"keras\.applications\.[a-z_0-9]+\.([A-Z]\w*)$", name):
+        name = f"keras.applications.{match[1]}"
     elif match := re.match(r"(keras\.layers|keras\.optimizers)\.[a-z_0-9.]+\.([A-Z]\w*)$", name):
         name = f"{match[1]}.{match[2]}"
     return _RENAMED.get(name, name)

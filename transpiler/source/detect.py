@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 _WORD = re.compile(rb"keras")
-_MODULE = re.compile(r"(^|\.)(tf_)?keras(\.|$)")
+_MODULE = re.compile(r"(^|\.)(tf_)?keras(_applications)?(\.|$)")
 _IMPORTERS = {"__import__", "import_module"}
 
 

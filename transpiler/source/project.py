@@ -26,7 +26,7 @@ _METHOD = re.compile(
     rb"\.\s*(compile|fit|fit_generator|evaluate|predict|predict_classes|predict_on_batch|train_on_batch|test_on_batch|"
     rb"load_weights|save_weights|save|summary|count_params|get_weights|set_weights|get_layer|history|trainable)\b"
 )
-_FOREIGN = frozenset(("keras", "tensorflow", "tf_keras", "torch", "numpy"))
+_FOREIGN = frozenset(("keras", "keras_applications", "tensorflow", "tf_keras", "torch", "numpy"))
 
 
 @dataclass(eq=False)

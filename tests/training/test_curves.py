@@ -9,6 +9,7 @@ pytest.importorskip("keras")
 pytest.importorskip("torch")
 
 from tests.training.curves import HEAD, compare, data, program
+from transpiler import transpile
 
 OPTIMIZERS = [
     "'sgd'", "keras.optimizers.SGD(0.05, momentum=0.9)", "keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)",
@@ -160,3 +161,20 @@ predicted = np.concatenate([answers["first"], answers["second"]], axis=1)
     scope = data(1, "flat")
     scope["z"] = np.eye(3)[np.arange(70) % 3]
     compare(source, scope)
+
+
+@pytest.mark.parametrize(
+    ("metric", "refused"),
+    [
+        ("keras.metrics.CosineSimilarity(axis=1)", True), ("keras.metrics.CosineSimilarity(axis=2)", False),
+        ("keras.metrics.CategoricalCrossentropy(axis=1)", True),
+        ("keras.metrics.SparseTopKCategoricalAccuracy(from_sorted_ids=True)", True),
+    ],
+)  # fmt: skip
+def test_metrics_over_other_axes_are_refused(metric: str, refused: bool) -> None:
+    source = (
+        "import keras\nimport numpy as np\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(12), keras.layers.Reshape((3, 4))])\n"
+        f"model.compile('sgd', 'mse', metrics=[{metric}])\nmodel.fit(np.zeros((8, 3)), np.zeros((8, 3, 4)))\n"
+    )
+    assert bool([d for d in transpile(source).diagnostics if d.code == "KT301"]) is refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,11 +40,19 @@ def resolve_metric(value: Any, text: str, output: Output, sparse: bool | None) -
         return Metric(value.name.strip("<>"), "custom", Loss("custom", text=text or value.source_name or ""))
     if isinstance(value, ApiObject):
         name = value.symbol.rpartition(".")[2]
+        _refuse_options(value.config, output)
         key = value.config.get("name") or snake(name)
         return Metric(key, _kind(name, output, sparse), Loss(standard_name(name), value.config))
     if isinstance(value, str):
         return Metric(value, _kind(value, output, sparse), Loss(standard_name(value)))
     raise Refusal("KT301", "a metric is known only when the program runs")
+
+
+def _refuse_options(config: Mapping[str, Any], output: Output) -> None:
+    if config.get("axis", -1) not in (-1, output.rank - 1):
+        raise Refusal("KT301", f"`axis={config['axis']!r}` of a metric is not translated")
+    if config.get("from_sorted_ids"):
+        raise Refusal("KT301", "`from_sorted_ids` of a metric is not translated")
 
 
 def _kind(name: str, output: Output, sparse: bool | None) -> str:

@@ -21,6 +21,9 @@ CREATORS = frozenset(
     f"keras.ops.{name}" for name in ("arange", "zeros", "ones", "full", "eye", "linspace", "convert_to_tensor")
 ) | {"keras.random.normal", "keras.random.uniform"}
 
+# What may be given and changes nothing.
+IGNORED = frozenset(["name", "seed", "validate_indices", "data_format"])
+
 
 @dataclass(frozen=True)
 class _Parameter:
@@ -220,7 +223,7 @@ def _bound(name: str, spelling: _Spelling, args: tuple[Any, ...], kwargs: dict[s
     for key, value in kwargs.items():
         if key not in names:
             raise Refusal("KT102", f"`{name}` has no argument `{key}` that is known here")
-        if names[key] == "-" and key not in ("name", "seed", "validate_indices", "data_format") and value is not None:
+        if names[key] == "-" and key not in IGNORED and value is not None:
             raise Refusal("KT102", f"the argument `{key}` of `{name}` is not supported")
         if value is not None or names[key] not in bound:
             given[names[key]] = value

@@ -19,13 +19,12 @@ _INTRODUCTION = """# What is translated
 
 Made from the rules and checked in CI; do not edit, run `python -m tools.supported`. Names are those of Keras {version}.
 
-- **supported**: every argument is translated, or changes nothing of what is computed.
+- **supported**: its arguments are translated, or change nothing of what is computed.
 - **partly**: what the remark names is refused with a diagnostic.
 - **refused**: named with a diagnostic, for the reason given.
 
-Nothing is dropped in silence. *Cases* counts the tests, of {total} that compare numbers with real Keras, that name the
-symbol by any of its spellings. Everything computes in float32 and channels-last: another `dtype` or `data_format` of a
-program is refused unless a table says otherwise.
+Nothing is dropped in silence: a value of an argument that has no counterpart is refused too, where it is given. *Cases*
+counts the tests, of {total} that compare numbers with real Keras, that name the symbol by any of its spellings.
 """
 _ABOUT = {
     "layers": "Of every layer, `weights=` and a `dtype` other than float32 are refused.",

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import CustomModel, Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
+from transpiler.graph.keras import (
+    CustomModel,
+    Layer,
+    Model,
+    Node,
+    Origin,
+    Tensor,
+    TensorSpec,
+    map_tensors,
+    walk_tensors,
+)
 from transpiler.graph.torch import (
     FIRST,
     KERAS,
@@ -158,6 +168,9 @@ class Lowering:
         if not node.args:
             return None
         first = node.args[0]
+        others = {name: value for name, value in node.kwargs.items() if name != "mask"}
+        if next(walk_tensors((node.args[1:], others)), None) is not None:
+            return None  # Keras gives `mask` to calls with one tensor argument only: not beside an `initial_state`
         if isinstance(first, Tensor):
             return first.mask
         if isinstance(first, (list, tuple)):

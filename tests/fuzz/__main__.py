@@ -30,7 +30,13 @@ def main() -> None:
             if outcome.kind == "refused":
                 refusals[outcome.told] += 1
             elif outcome.kind not in ("equal", "skipped"):
-                print(seed, "drop-in" if drop_in else "default", outcome.kind, " ".join(outcome.told.split())[:250], flush=True)
+                print(
+                    seed,
+                    "drop-in" if drop_in else "default",
+                    outcome.kind,
+                    " ".join(outcome.told.split())[:250],
+                    flush=True,
+                )
                 (folder / f"{seed}_{drop_in}.py").write_text(source)
                 (folder / f"{seed}_{drop_in}_torch.py").write_text(outcome.code)
     print(dict(kinds))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one form of code on one line
 """Constructor calls of Keras layers with random arguments, by the rank of what they are called on."""
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ def _conv_of(rank: int) -> Maker:
         filters = rng.randint(1, 4) * group
         grouped = f", groups={group}" if group > 1 else ""
         kernel = _size(rng, rank, 1, 4)
-        return f"layers.Conv{rank}D({filters}, {kernel}{strides}{padding}{dilation}{grouped}{activation(rng)}{_bias(rng)})"
+        return (
+            f"layers.Conv{rank}D({filters}, {kernel}{strides}{padding}{dilation}{grouped}{activation(rng)}{_bias(rng)})"
+        )
 
     return make
 
@@ -159,7 +162,9 @@ def _pool_of(rank: int) -> Maker:
             call = f"{_size(rng, rank, 1, 3)}{maybe(rng, f'strides={rng.randint(1, 3)}', 0.4)}{_padding(rng, 0.4)}"
             return f"layers.MaxPooling{rank}D({call})"
         # With padding="same" Keras' torch backend is itself wrong where the padding is not symmetric.
-        return f"layers.AveragePooling{rank}D({_size(rng, rank, 1, 3)}{maybe(rng, f'strides={rng.randint(1, 3)}', 0.4)})"
+        return (
+            f"layers.AveragePooling{rank}D({_size(rng, rank, 1, 3)}{maybe(rng, f'strides={rng.randint(1, 3)}', 0.4)})"
+        )
 
     return make
 
@@ -203,7 +208,11 @@ def recurrent(rng: Random, shape: Shape, *, sequences: bool | None = None) -> st
 
 
 def time_distributed(rng: Random, shape: Shape) -> str:
-    inner = {1: (dense, batch_norm, same_shape), 2: (flatten, recurrent, _conv_of(1), dense), 3: (flatten, _conv_of(2), _global_of(2))}
+    inner = {
+        1: (dense, batch_norm, same_shape),
+        2: (flatten, recurrent, _conv_of(1), dense),
+        3: (flatten, _conv_of(2), _global_of(2)),
+    }
     return f"layers.TimeDistributed({rng.choice(inner[len(shape) - 1])(rng, shape[1:])})"
 
 
@@ -240,7 +249,10 @@ def keeping(rng: Random, shape: Shape) -> str:
     channels = shape[-1]
     more: Sequence[str] = (f"layers.Dense({channels}{activation(rng)})",)
     if len(shape) in (2, 3):
-        more = (*more, f'layers.Conv{len(shape) - 1}D({channels}, {rng.randint(1, 4)}, padding="same"{activation(rng)})')
+        more = (
+            *more,
+            f'layers.Conv{len(shape) - 1}D({channels}, {rng.randint(1, 4)}, padding="same"{activation(rng)})',
+        )
     if len(shape) == 2:
         more = (*more, f"layers.GRU({channels}, return_sequences=True)")
     return rng.choice(more) if rng.random() < 0.5 else rng.choice(KEEPING)(rng, shape)

@@ -1,63 +1,12 @@
-"""Random Keras programs, written line by line and run as they grow: a line that Keras refuses is left out."""
+# ruff: noqa: E501 - one form of code on one line
+"""Random Keras programs: several inputs, moves drawn one after another, one model."""
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
-from tests.fuzz import catalogue
-from tests.fuzz.catalogue import Shape
-
-HEAD = "import keras\nfrom keras import layers, ops\n"
-LARGEST = 4000  # numbers in one tensor
-
-
-class Drawing:
-    """A program that grows; ``scope`` is what Keras has made of it so far."""
-
-    def __init__(self, seed: int) -> None:
-        import keras
-
-        keras.utils.clear_session(free_memory=False)
-        self.rng = Random(seed)
-        self.lines: list[str] = []
-        self.scope: dict[str, Any] = {}
-        self.tensors: list[str] = []
-        self.inputs: list[str] = []
-        self.used: set[str] = set()
-        self.count = 0
-        exec(HEAD, self.scope)
-
-    def name(self, stem: str = "x") -> str:
-        self.count += 1
-        return f"{stem}{self.count}"
-
-    def add(self, text: str, *made: str, of: tuple[str, ...] = ()) -> bool:
-        """Run the statement; keep it, and the tensors that it makes, if Keras does."""
-        before = dict(self.scope)
-        try:
-            exec(text, self.scope)
-            for each in made:
-                shape = self.shape(each)
-                size = 1
-                for n in shape:
-                    size *= n
-                if not 1 <= len(shape) <= 4 or not 0 < size <= LARGEST:
-                    raise ValueError(each)
-        except Exception:  # noqa: BLE001 - whatever Keras does not take is not part of the program
-            self.scope = before
-            return False
-        self.lines.append(text)
-        self.tensors += made
-        self.used.update(of)
-        return True
-
-    def shape(self, name: str) -> Shape:
-        return tuple(int(n) for n in self.scope[name].shape[1:])
-
-    def pick(self) -> str:
-        """A tensor to go on from: mostly a late one."""
-        return self.tensors[-1] if self.rng.random() < 0.6 else self.rng.choice(self.tensors)
+from tests.fuzz import catalogue, moves
+from tests.fuzz.drawing import HEAD, Drawing
 
 
 def draw_input(d: Drawing) -> None:
@@ -76,7 +25,10 @@ def draw_input(d: Drawing) -> None:
             "vector": (size(1, 8),),
             "volume": (size(3, 5), size(3, 5), size(3, 5), size(1, 3)),
         }
-        d.add(f"{name} = keras.Input({shapes[kind]!r})", name)
+        shape: tuple[int | None, ...] = shapes[kind]
+        if rng.random() < 0.12:
+            shape = (*(None for _ in shape[:-1]), shape[-1])
+        d.add(f"{name} = keras.Input({shape!r})", name)
     d.inputs.append(name)
 
 
@@ -94,7 +46,7 @@ def operator(d: Drawing) -> None:
         f"ops.expand_dims({{x}}, {axis})", f"ops.transpose({{x}}, {_transposition(d, x)})", "ops.flip({x}, axis=1)",
         f"ops.concatenate([{{x}}, {{x}} * 2], axis={axis})", f"ops.stack([{{x}}, -{{x}}], axis={axis})", "{x}[:, 1:]", "{x}[..., -1]",
         "{x}[..., 1:]", "{x}[:, 0]", "ops.reshape({x}, (-1, {size}))", "ops.reshape({x}, (-1, {x}.shape[-1], {rest}))",
-        f"ops.sum({{x}}, axis=-1, keepdims=True) * {{x}}", "ops.moveaxis({x}, -1, 1)", f"ops.squeeze(ops.mean({{x}}, axis={axis}, keepdims=True), {axis})",
+        "ops.sum({x}, axis=-1, keepdims=True) * {x}", "ops.moveaxis({x}, -1, 1)", f"ops.squeeze(ops.mean({{x}}, axis={axis}, keepdims=True), {axis})",
         "{x}[:, ::2]", "ops.swapaxes({x}, 1, -1)", f"ops.split({{x}}, 2, axis={axis})[1]", f"ops.take({{x}}, 0, axis={axis})",
     )  # fmt: skip
     size = 1
@@ -121,9 +73,19 @@ def merge(d: Drawing) -> None:
         equal = [other]
     other = rng.choice(equal)
     axis = rng.choice([-1, 1, len(d.shape(x))])
-    forms = [f"layers.{kind}()([{x}, {other}])" for kind in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")]
-    forms += [f"layers.Concatenate(axis={axis})([{x}, {other}])"] * 4 + [f"{x} + {other}", f"{x} * {other}", f"{x} - {other}"]
-    forms += [f"layers.add([{x}, {other}, {x}])", f"layers.concatenate([{other}, {x}, {x}])", f"ops.maximum({x}, {other})"]
+    forms = [
+        f"layers.{kind}()([{x}, {other}])" for kind in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+    ]
+    forms += [f"layers.Concatenate(axis={axis})([{x}, {other}])"] * 4 + [
+        f"{x} + {other}",
+        f"{x} * {other}",
+        f"{x} - {other}",
+    ]
+    forms += [
+        f"layers.add([{x}, {other}, {x}])",
+        f"layers.concatenate([{other}, {x}, {x}])",
+        f"ops.maximum({x}, {other})",
+    ]
     if len(d.shape(x)) == 2:
         forms += [f"layers.MultiHeadAttention({rng.randint(1, 3)}, {rng.randint(1, 4)})({x}, {other})"] * 3
         forms += [f"layers.Attention()([{x}, {other}])", f"layers.Dot(axes={rng.choice([1, 2])})([{x}, {other}])"] * 2
@@ -132,7 +94,11 @@ def merge(d: Drawing) -> None:
         forms += [f"layers.Dot(axes=1{catalogue.maybe(rng, 'normalize=True')})([{x}, {other}])"]
     if others and rng.random() < 0.3:  # may or may not fit: Keras says
         wild = rng.choice(others)
-        forms = [f"layers.Multiply()([{x}, {wild}])", f"{wild} + {x}", f"layers.Concatenate(axis={axis})([{wild}, {x}])"]
+        forms = [
+            f"layers.Multiply()([{x}, {wild}])",
+            f"{wild} + {x}",
+            f"layers.Concatenate(axis={axis})([{wild}, {x}])",
+        ]
         other = wild
     d.add(f"{made} = {rng.choice(forms)}", made, of=(x, other))
 
@@ -198,7 +164,10 @@ def helper(d: Drawing) -> None:
         d.lines.pop()
 
 
-MOVES = (unary, unary, unary, unary, unary, operator, merge, merge, shared, nested, helper)
+MOVES = (
+    unary, unary, unary, unary, unary, operator, operator, merge, merge, shared, nested, helper,
+    moves.states, moves.gate, moves.features, moves.features, moves.stack, moves.skips, moves.encoder,
+)  # fmt: skip
 
 
 def draw(seed: int) -> tuple[str, Any]:

@@ -10,8 +10,8 @@ pytest.importorskip("h5py")
 pytest.importorskip("keras")
 pytest.importorskip("torch")
 
-from tests.fuzz.compare import compare  # noqa: E402
-from tests.fuzz.programs import draw  # noqa: E402
+from tests.fuzz.compare import compare
+from tests.fuzz.programs import draw
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -27,6 +27,8 @@ def test_random_programs_equal_keras(group: int, tmp_path: Path) -> None:
         if not source:
             continue
         for outcome in compare(source, model, tmp_path / "drawn.weights.h5", seed):
-            assert outcome.kind in ("equal", "refused", "skipped"), f"seed {seed}: {outcome.told}\n{source}\n{outcome.code}"
+            assert outcome.kind in ("equal", "refused", "skipped"), (
+                f"seed {seed}: {outcome.told}\n{source}\n{outcome.code}"
+            )
             kinds.append(outcome.kind)
     assert kinds.count("equal") > len(kinds) * 2 // 3

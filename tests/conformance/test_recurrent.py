@@ -95,6 +95,12 @@ def test_an_initial_state_leaves_only_the_mask_that_is_given(calls: str) -> None
     check(functional(body, "(5,), dtype='int32'"), TOKENS)
 
 
+def test_a_mask_into_a_nested_model_is_refused_where_it_would_be_used() -> None:
+    body = "e = layers.Embedding(6, 4, mask_zero=True)(x)\ny = keras.Sequential([keras.Input((5, 4)), layers.{}])(e)"
+    assert codes(functional(body.format("LSTM(3)"), "(5,), dtype='int32'")) == ["KT102"]
+    check(functional(body.format("Dense(3)"), "(5,), dtype='int32'"), TOKENS)
+
+
 def test_masking() -> None:
     x = X.copy()
     x[0, :2] = -1.0

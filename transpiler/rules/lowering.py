@@ -136,6 +136,7 @@ class Lowering:
         if node.body is not None:
             return self.inline(node.body, list(walk_values((args, kwargs))))
         if isinstance(node.target, Model):
+            self._refuse_mask_inside(node, node.target)
             return self.submodel(node.target, list(walk_values((args, kwargs))), kwargs.get("training") is False)
         if isinstance(node.target, Layer):
             if node.target.symbol not in LAYERS:
@@ -162,6 +163,15 @@ class Lowering:
         result = rule.lower(self, layer, *args, **kwargs)
         self._layer = outer
         return result
+
+    def _refuse_mask_inside(self, node: Node, model: Model) -> None:
+        """A masked tensor brings its mask into a nested model, whose layers would use it there."""
+        if any(tensor.mask is not None for tensor in walk_tensors((node.args, node.kwargs))) and _uses_masks(model):
+            raise Refusal(
+                "KT102",
+                "a masked tensor given to a nested model with layers that use masks is not supported",
+                "call these layers in the outer model, or embed without `mask_zero=True`",
+            )
 
     def _masks(self, node: Node) -> Any:
         """The implicit masks of a call's tensors, in the structure of the first argument; None if there are none."""
@@ -394,6 +404,21 @@ class Lowering:
         template = f"{{0}}.unflatten(1, {first}).{permute_text(len(part) + 1, False)}.flatten(1)"
         value: Value = self.op(template, x, spec, KERAS)
         return value
+
+
+def _uses_masks(model: Model) -> bool:
+    """Whether a layer in the model, or in one inside it, computes something else where there is a mask."""
+    for layer in model.layers:
+        if isinstance(layer, Model):
+            if _uses_masks(layer):
+                return True
+        elif isinstance(layer, Layer):
+            rule = LAYERS.get(layer.symbol)
+            if rule is None or _takes(rule, "mask") or "attention" in layer.symbol.lower():
+                return True
+        else:
+            return True
+    return False
 
 
 def walk_values(structure: Any) -> Any:

@@ -80,6 +80,27 @@ def test_operators_drop_the_mask() -> None:
     check(functional(body, "(5,), dtype='int32'"), TOKENS)
 
 
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "y = layers.LSTM(3, return_sequences=True)(e, initial_state=[h, h])",
+        "y = layers.LSTM(3)(layers.GRU(3, return_sequences=True)(e, initial_state=h))",
+        "y = layers.Bidirectional(layers.GRU(3))(e, initial_state=[h, h])",
+        "y = layers.GRU(3)(e, initial_state=h, mask=keras.ops.not_equal(x, 0))",
+    ],
+)
+def test_an_initial_state_leaves_only_the_mask_that_is_given(calls: str) -> None:
+    """Keras fills in `mask` for calls with one tensor argument only; the output still carries the input's mask."""
+    body = f"e = layers.Embedding(6, 4, mask_zero=True)(x)\n_, h = layers.GRU(3, return_state=True)(e)\n{calls}"
+    check(functional(body, "(5,), dtype='int32'"), TOKENS)
+
+
+def test_a_mask_into_a_nested_model_is_refused_where_it_would_be_used() -> None:
+    body = "e = layers.Embedding(6, 4, mask_zero=True)(x)\ny = keras.Sequential([keras.Input((5, 4)), layers.{}])(e)"
+    assert codes(functional(body.format("LSTM(3)"), "(5,), dtype='int32'")) == ["KT102"]
+    check(functional(body.format("Dense(3)"), "(5,), dtype='int32'"), TOKENS)
+
+
 def test_masking() -> None:
     x = X.copy()
     x[0, :2] = -1.0

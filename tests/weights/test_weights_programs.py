@@ -66,6 +66,10 @@ PROGRAMS = {
         inner = keras.Sequential([keras.Input((4,)), layers.Dense(5, activation="relu"), layers.Dense(4)])
         model = keras.Sequential([keras.Input((6, 4)), layers.TimeDistributed(inner), layers.LSTM(3)])
     """, (6, 4)),
+    "no weights at all": ("""
+        x = keras.Input((4, 4, 2))
+        model = keras.Model(x, layers.Flatten()(layers.MaxPooling2D()(x)))
+    """, (4, 4, 2)),
 }  # fmt: skip
 
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from transpiler.diagnostics import Refusal
-from transpiler.graph.keras import CustomModel, Layer, Model, Node, Origin, Tensor, TensorSpec, map_tensors
+from transpiler.graph.keras import (
+    CustomModel,
+    Layer,
+    Model,
+    Node,
+    Origin,
+    Tensor,
+    TensorSpec,
+    map_tensors,
+    walk_tensors,
+)
 from transpiler.graph.torch import (
     FIRST,
     KERAS,
@@ -126,6 +136,7 @@ class Lowering:
         if node.body is not None:
             return self.inline(node.body, list(walk_values((args, kwargs))))
         if isinstance(node.target, Model):
+            self._refuse_mask_inside(node, node.target)
             return self.submodel(node.target, list(walk_values((args, kwargs))), kwargs.get("training") is False)
         if isinstance(node.target, Layer):
             if node.target.symbol not in LAYERS:
@@ -153,11 +164,23 @@ class Lowering:
         self._layer = outer
         return result
 
+    def _refuse_mask_inside(self, node: Node, model: Model) -> None:
+        """A masked tensor brings its mask into a nested model, whose layers would use it there."""
+        if any(tensor.mask is not None for tensor in walk_tensors((node.args, node.kwargs))) and _uses_masks(model):
+            raise Refusal(
+                "KT102",
+                "a masked tensor given to a nested model with layers that use masks is not supported",
+                "call these layers in the outer model, or embed without `mask_zero=True`",
+            )
+
     def _masks(self, node: Node) -> Any:
         """The implicit masks of a call's tensors, in the structure of the first argument; None if there are none."""
         if not node.args:
             return None
         first = node.args[0]
+        others = {name: value for name, value in node.kwargs.items() if name != "mask"}
+        if next(walk_tensors((node.args[1:], others)), None) is not None:
+            return None  # Keras gives `mask` to calls with one tensor argument only: not beside an `initial_state`
         if isinstance(first, Tensor):
             return first.mask
         if isinstance(first, (list, tuple)):
@@ -381,6 +404,21 @@ class Lowering:
         template = f"{{0}}.unflatten(1, {first}).{permute_text(len(part) + 1, False)}.flatten(1)"
         value: Value = self.op(template, x, spec, KERAS)
         return value
+
+
+def _uses_masks(model: Model) -> bool:
+    """Whether a layer in the model, or in one inside it, computes something else where there is a mask."""
+    for layer in model.layers:
+        if isinstance(layer, Model):
+            if _uses_masks(layer):
+                return True
+        elif isinstance(layer, Layer):
+            rule = LAYERS.get(layer.symbol)
+            if rule is None or _takes(rule, "mask") or "attention" in layer.symbol.lower():
+                return True
+        else:
+            return True
+    return False
 
 
 def walk_values(structure: Any) -> Any:

@@ -79,7 +79,7 @@ def read_file(file: Any) -> WeightFile:
             return _legacy(_group(file, "model_weights"))
         root = _keras3(file, Walker(), "", 0)
     layers = root.layers
-    if not root.weighted:
+    if not root.weighted and file.get("vars", getlink=True) is None:  # a model without weights has an empty group
         raise WeightsError("the file has no layers of a Keras model", "give a .weights.h5, .h5 or .keras file")
     return WeightFile(layers, legacy=False, root=root)
 

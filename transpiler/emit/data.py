@@ -86,15 +86,33 @@ def _to_categorical(texts: Mapping[str, str], helpers: Helpers) -> str:
 
 
 def _get_file(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str:
-    plain = {"fname", "origin", "md5_hash", "file_hash", "hash_algorithm"}
-    for name in texts:
-        if name not in plain and action.args.get(name) not in (False, None, "datasets"):
-            raise Refusal("KT302", f"`{name}` of `get_file` is not translated")
-    if "fname" not in texts or "origin" not in texts:
-        raise Refusal("KT302", "`get_file` is translated with a name and an address only")
-    digest = texts.get("file_hash", texts.get("md5_hash"))
-    shown = [texts["fname"], texts["origin"], *([digest] if digest else [])]
-    return f"{helpers.use('get_file')}({', '.join(shown)})"
+    """``get_file``: of Keras 3, which gives the folder of what it unpacks."""
+    given = {name: texts[name] for name in texts if action.args.get(name) is not None}
+    if "origin" not in given:
+        raise Refusal("KT205", "`get_file` needs an address")
+    flags = {name: action.args.get(name, False) for name in ("extract", "untar")}
+    if any(not isinstance(flag, bool) and flag is not None for flag in flags.values()):
+        raise Refusal("KT302", "`get_file` is translated where it is known whether it unpacks the file")
+    unpacks = any(flags.values())
+    digest = given.get("file_hash", given.get("md5_hash"))
+    shown = [given["fname"], given["origin"]] if "fname" in given else [f"origin={given['origin']}"]
+    if digest:
+        shown.append(digest if "fname" in given else f"digest={digest}")
+    if unpacks and (kinds := _archive_kinds(action, bool(flags["untar"]))) != ("tar", "zip"):
+        shown.append(f"kinds={kinds!r}")
+    shown += [f"{name}={given[name]}" for name in ("cache_subdir", "cache_dir", "force_download") if name in given]
+    return f"{helpers.use('get_archive' if unpacks else 'get_file')}({', '.join(shown)})"
+
+
+def _archive_kinds(action: Action, untar: bool) -> tuple[str, ...]:
+    """The kinds of archives that ``get_file`` unpacks."""
+    value = "tar" if untar else action.args.get("archive_format", "auto")
+    if value == "auto":
+        return ("tar", "zip")
+    kinds = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(kinds, (list, tuple)) or any(kind not in ("tar", "zip") for kind in kinds):
+        raise Refusal("KT302", "`archive_format` of `get_file` is not known to be `auto`, `tar` or `zip`")
+    return tuple(kinds)
 
 
 def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:

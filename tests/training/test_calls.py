@@ -83,8 +83,8 @@ def test_parts_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["model(x, training=len(x) > n)", "model(x, mask=x)", "model.layers[2].trainable = False\n"
-     "model(x, training=True)"],
+    ["model(x, training=len(x) > n)", "model(x, mask=x)",
+     "model.layers[2].trainable = False; model(x, training=True)"],
 )  # fmt: skip
 def test_refused(text: str) -> None:
     result = transpile(f"from elsewhere import n\n{BUILD.replace('OUTPUTS', LIST)}{X}{text}\n")

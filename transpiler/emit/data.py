@@ -8,7 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
-from transpiler.rules.data import FUNCTIONS, TOKENIZER
+from transpiler.rules.data import FUNCTIONS, IMAGES_FROM_DIRECTORY, TOKENIZER
 from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
 from transpiler.rules.layout import literal
 
@@ -53,6 +53,8 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return texts["x"] if mode == "none" else f"{helpers.use(f'preprocess_{mode}')}({texts['x']})"
     if symbol in DECODE:
         return call(helpers.use("decode_predictions"), symbol, texts)
+    if symbol == IMAGES_FROM_DIRECTORY:
+        return _images_from_directory(action, texts, helpers)
     if symbol == "keras.utils.set_random_seed":
         seed = texts["seed"]
         return [f"random.seed({seed})", f"np.random.seed({seed})", f"torch.manual_seed({seed})"]
@@ -113,6 +115,30 @@ def _archive_kinds(action: Action, untar: bool) -> tuple[str, ...]:
     if not isinstance(kinds, (list, tuple)) or any(kind not in ("tar", "zip") for kind in kinds):
         raise Refusal("KT302", "`archive_format` of `get_file` is not known to be `auto`, `tar` or `zip`")
     return tuple(kinds)
+
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "labels": ("inferred", None), "label_mode": ("int", "binary", "categorical", None),
+    "color_mode": ("rgb", "rgba", "grayscale"), "interpolation": ("bilinear", "nearest"),
+    "subset": ("training", "validation", None), "pad_to_aspect_ratio": (False,),
+    "data_format": ("channels_last", None), "format": ("tf",),
+}  # fmt: skip
+
+
+def _images_from_directory(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str:
+    for name, choices in _CHOICES.items():
+        if name in texts and not any(action.args[name] is c or action.args[name] == c for c in choices):
+            raise Refusal("KT302", f"`{name}` of `image_dataset_from_directory` is not translated with this value")
+    split = action.args.get("validation_split")
+    if split is not None and (action.args.get("subset") is None or not _seeded(action)):
+        raise Refusal("KT205", "`validation_split` needs a `subset`, and a `seed` unless `shuffle=False`")
+    left_out = ("pad_to_aspect_ratio", "data_format", "format")
+    shown = {name: text for name, text in texts.items() if name not in left_out}
+    return call(helpers.use("images_from_directory"), IMAGES_FROM_DIRECTORY, shown)
+
+
+def _seeded(action: Action) -> bool:
+    return action.args.get("seed") is not None or action.args.get("shuffle") is False
 
 
 def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:

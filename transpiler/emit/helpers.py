@@ -27,7 +27,7 @@ _DATA = ("file_digest", "download", "get_file", "unpack", "get_archive", "load_m
          "load_img", "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer",
          "decode_predictions")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last", "images_last")
-_PIPELINES = ("Pipeline", "from_arrays", "zip_data")
+_PIPELINES = ("Pipeline", "from_arrays", "zip_data", "list_images", "read_image", "images_from_directory")
 _LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")
 _LOOPS = ("to_tensor", "make_loader", "class_weights", "set_trainable", "select_trainable", "as_list", "weighted_mean",
           "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict",

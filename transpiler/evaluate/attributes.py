@@ -72,6 +72,8 @@ def attribute(  # noqa: C901 - one case a kind of value
         return _twin(ev, value, name, node)
     if isinstance(value, OptimizerOf):
         return rate(ev, value, name, node)
+    if isinstance(value, Source) and name in ("class_names", "file_paths"):
+        return Opaque(f"`{name}` of a data set is known only when the program runs", foreign=True)
     if isinstance(value, (RateOf, Source)):
         return Method(value, name)
     if isinstance(value, Callback):

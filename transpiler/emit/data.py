@@ -8,7 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
-from transpiler.rules.data import FUNCTIONS, IMAGES_FROM_DIRECTORY, TOKENIZER
+from transpiler.rules.data import FUNCTIONS, IMAGE_GENERATOR, IMAGES_FROM_DIRECTORY, TOKENIZER
 from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
 from transpiler.rules.layout import literal
 
@@ -24,6 +24,7 @@ _PLAIN = {
     "keras.utils.array_to_img": "array_to_img",
     "keras.preprocessing.text.text_to_word_sequence": "text_to_word_sequence",
     TOKENIZER: "Tokenizer",
+    IMAGE_GENERATOR: "ImageDataGenerator",
     f"{_SETS}imdb.get_word_index": "imdb_word_index",
     f"{_SETS}reuters.get_word_index": "reuters_word_index",
 }  # fmt: skip
@@ -31,6 +32,13 @@ _FIXED = {
     ("keras.utils.load_img", "keep_aspect_ratio"): False, ("keras.utils.load_img", "grayscale"): False,
     ("keras.utils.img_to_array", "data_format"): "channels_last",
     ("keras.utils.array_to_img", "data_format"): "channels_last", ("keras.utils.array_to_img", "dtype"): "float32",
+    **{(IMAGE_GENERATOR, f"{kind}_center"): False for kind in ("featurewise", "samplewise")},
+    **{(IMAGE_GENERATOR, f"{kind}_std_normalization"): False for kind in ("featurewise", "samplewise")},
+    (IMAGE_GENERATOR, "zca_whitening"): False, (IMAGE_GENERATOR, "zca_epsilon"): 1e-6,
+    (IMAGE_GENERATOR, "brightness_range"): None, (IMAGE_GENERATOR, "channel_shift_range"): 0,
+    (IMAGE_GENERATOR, "fill_mode"): "nearest", (IMAGE_GENERATOR, "cval"): 0,
+    (IMAGE_GENERATOR, "preprocessing_function"): None, (IMAGE_GENERATOR, "data_format"): "channels_last",
+    (IMAGE_GENERATOR, "interpolation_order"): 1, (IMAGE_GENERATOR, "dtype"): "float32",
 }  # fmt: skip
 _SEEDS = ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.compat.v1.set_random_seed")
 

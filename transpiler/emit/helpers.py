@@ -25,7 +25,7 @@ _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099
 _DATA = ("file_digest", "download", "get_file", "unpack", "get_archive", "load_mnist", "load_fashion_mnist",
          "read_cifar", "load_cifar10", "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters",
          "load_img", "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer",
-         "decode_predictions")  # fmt: skip
+         "decode_predictions", "ImageBatches", "warp_image", "ImageDataGenerator")  # fmt: skip
 _ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last", "images_last")
 _PIPELINES = ("Pipeline", "from_arrays", "zip_data", "list_images", "read_image", "images_from_directory")
 _LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")

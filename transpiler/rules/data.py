@@ -16,6 +16,7 @@ _PAD = "sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', 
 _CATEGORICAL = "x, num_classes=None, dtype=None"
 
 IMAGES_FROM_DIRECTORY = "keras.utils.image_dataset_from_directory"
+IMAGE_GENERATOR = "keras.preprocessing.image.ImageDataGenerator"
 TOKENIZER = "keras.preprocessing.text.Tokenizer"
 # What the output's class for a name can do too.
 TWINS = {
@@ -23,6 +24,7 @@ TWINS = {
         "num_words filters lower split char_level oov_token document_count word_counts word_index index_word "
         "fit_on_texts texts_to_sequences sequences_to_texts".split()
     ),
+    IMAGE_GENERATOR: frozenset(),
 }
 
 FUNCTIONS: dict[str, tuple[Param, ...]] = {
@@ -61,6 +63,14 @@ FUNCTIONS: dict[str, tuple[Param, ...]] = {
     ),
     "keras.utils.load_img": params(
         "path, color_mode='rgb', target_size=None, interpolation='nearest', keep_aspect_ratio=False, grayscale=False"
+    ),
+    IMAGE_GENERATOR: params(
+        "featurewise_center=False, samplewise_center=False, featurewise_std_normalization=False, "
+        "samplewise_std_normalization=False, zca_whitening=False, zca_epsilon=1e-06, rotation_range=0, "
+        "width_shift_range=0.0, height_shift_range=0.0, brightness_range=None, shear_range=0.0, zoom_range=0.0, "
+        "channel_shift_range=0.0, fill_mode='nearest', cval=0.0, horizontal_flip=False, vertical_flip=False, "
+        "rescale=None, preprocessing_function=None, data_format=None, validation_split=0.0, interpolation_order=1, "
+        "dtype=None"
     ),
     IMAGES_FROM_DIRECTORY: params(
         "directory, labels='inferred', label_mode='int', class_names=None, color_mode='rgb', batch_size=32, "

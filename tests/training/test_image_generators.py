@@ -101,13 +101,20 @@ def test_a_model_is_trained() -> None:
     text = """
 train = made.flow(x, y, batch_size=8)
 history = model.fit(train, steps_per_epoch=train.n // 8, epochs=2, validation_data=made.flow(x, y, shuffle=False))
-predicted = model.predict(made.flow(x, batch_size=7, shuffle=False))
+plain = ImageDataGenerator()
+predicted = model.predict(made.flow(x, batch_size=7))
+in_order = model.predict(x)
+shuffled = model.predict(plain.flow(x, batch_size=7))
+started = model.predict(plain.flow(x, batch_size=7, shuffle=False), steps=2)
 """
     result = transpile(HEAD.replace("from elsewhere import other\n", "") + text)
     assert not result.diagnostics, result.diagnostics
     translated: dict[str, Any] = {"__name__": "translated"}
     exec(result.code, translated)
     assert translated["predicted"].shape == (30, 3)
+    in_order, shuffled = translated["in_order"], translated["shuffled"]
+    np.testing.assert_allclose(translated["started"], in_order[:14], atol=1e-6)
+    np.testing.assert_allclose(np.sort(shuffled, axis=0), np.sort(in_order, axis=0), atol=1e-6)  # each image once
 
 
 @pytest.mark.parametrize(

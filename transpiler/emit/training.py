@@ -261,10 +261,11 @@ class TrainingEmitter:
     # -- inference --------------------------------------------------------------------------------------------------
     def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.predict(...)`` and its like: arrays in Keras' layout."""
-        _refuse(action, "callbacks", "steps")
         model, value = self._model(action), action.args.get("x")
+        _refuse(action, "callbacks", *([] if isinstance(value, Source) else ["steps"]))
+        steps = texts.get("steps") if action.args.get("steps") is not None else None
         loop, x = (
-            self.loaders.inputs(model, value, texts["x"])
+            self.loaders.inputs(model, value, texts["x"], steps)
             if isinstance(value, Source)
             else ("", self.arrays.inputs(model, value, texts["x"]))
         )

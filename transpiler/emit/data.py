@@ -54,15 +54,13 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return call(helpers.use(_PLAIN[symbol]), symbol, texts)
     if symbol == "keras.utils.to_categorical":
         return _to_categorical(texts, helpers)
-    if symbol == "keras.utils.get_file":
-        return _get_file(action, texts, helpers)
+    if symbol in _FILES:
+        return _FILES[symbol](action, texts, helpers)
     if symbol in PREPROCESS:
         mode = preprocess_mode(symbol, dict(action.args))
         return texts["x"] if mode == "none" else f"{helpers.use(f'preprocess_{mode}')}({texts['x']})"
     if symbol in DECODE:
         return call(helpers.use("decode_predictions"), symbol, texts)
-    if symbol == IMAGES_FROM_DIRECTORY:
-        return _images_from_directory(action, texts, helpers)
     if symbol == "keras.utils.set_random_seed":
         seed = texts["seed"]
         return [f"random.seed({seed})", f"np.random.seed({seed})", f"torch.manual_seed({seed})"]
@@ -147,6 +145,9 @@ def _images_from_directory(action: Action, texts: Mapping[str, str], helpers: He
 
 def _seeded(action: Action) -> bool:
     return action.args.get("seed") is not None or action.args.get("shuffle") is False
+
+
+_FILES = {"keras.utils.get_file": _get_file, IMAGES_FROM_DIRECTORY: _images_from_directory}
 
 
 def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:

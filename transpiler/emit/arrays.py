@@ -151,17 +151,19 @@ class Arrays:
         count = len(model.output_tensors())
         first = [self.output_first(model, index) for index in range(count)]
         if isinstance(model.outputs, Mapping):
-            if any(first) or count == 1:
-                raise Refusal("KT302", "predictions of images, or of one output, in a dict are not translated")
-            return f"dict(zip({tuple(model.outputs)!r}, {text}, strict=True))"
-        if not any(first):
-            return text
-        use = self.helpers.use("channels_last")
-        if count == 1:
-            return f"{use}({text})"
+            if count == 1:
+                raise Refusal("KT302", "predictions of one output in a dict are not translated")
+            return f"dict(zip({tuple(model.outputs)!r}, {self._listed(model, text)}, strict=True))"
+        if count > 1:
+            return self._listed(model, text)
+        return f"{self.helpers.use('channels_last')}({text})" if first[0] else text
+
+    def _listed(self, model: Model, text: str) -> str:
+        """Predictions of several outputs as a list, in Keras' layout."""
+        first = tuple(self.output_first(model, index) for index in range(len(model.output_tensors())))
         if all(first):
-            return f"[{use}(images) for images in {text}]"
-        raise Refusal("KT302", "predictions of images together with other outputs are not translated")
+            return f"[{self.helpers.use('channels_last')}(images) for images in {text}]"
+        return f"{self.helpers.use('images_last')}({text}, {first})" if any(first) else text
 
 
 def _is_wrapped(value: Any) -> bool:

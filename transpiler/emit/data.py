@@ -8,7 +8,7 @@ from transpiler.diagnostics import Refusal
 from transpiler.emit.helpers import Helpers
 from transpiler.emit.lookups import LOOKUPS, render_lookup
 from transpiler.graph.program import Action
-from transpiler.rules.data import FUNCTIONS, TOKENIZER
+from transpiler.rules.data import FUNCTIONS, IMAGE_GENERATOR, IMAGES_FROM_DIRECTORY, TOKENIZER
 from transpiler.rules.imagenet import DECODE, PREPROCESS, preprocess_mode
 from transpiler.rules.layout import literal
 
@@ -24,6 +24,7 @@ _PLAIN = {
     "keras.utils.array_to_img": "array_to_img",
     "keras.preprocessing.text.text_to_word_sequence": "text_to_word_sequence",
     TOKENIZER: "Tokenizer",
+    IMAGE_GENERATOR: "ImageDataGenerator",
     f"{_SETS}imdb.get_word_index": "imdb_word_index",
     f"{_SETS}reuters.get_word_index": "reuters_word_index",
 }  # fmt: skip
@@ -31,6 +32,13 @@ _FIXED = {
     ("keras.utils.load_img", "keep_aspect_ratio"): False, ("keras.utils.load_img", "grayscale"): False,
     ("keras.utils.img_to_array", "data_format"): "channels_last",
     ("keras.utils.array_to_img", "data_format"): "channels_last", ("keras.utils.array_to_img", "dtype"): "float32",
+    **{(IMAGE_GENERATOR, f"{kind}_center"): False for kind in ("featurewise", "samplewise")},
+    **{(IMAGE_GENERATOR, f"{kind}_std_normalization"): False for kind in ("featurewise", "samplewise")},
+    (IMAGE_GENERATOR, "zca_whitening"): False, (IMAGE_GENERATOR, "zca_epsilon"): 1e-6,
+    (IMAGE_GENERATOR, "brightness_range"): None, (IMAGE_GENERATOR, "channel_shift_range"): 0,
+    (IMAGE_GENERATOR, "fill_mode"): "nearest", (IMAGE_GENERATOR, "cval"): 0,
+    (IMAGE_GENERATOR, "preprocessing_function"): None, (IMAGE_GENERATOR, "data_format"): "channels_last",
+    (IMAGE_GENERATOR, "interpolation_order"): 1, (IMAGE_GENERATOR, "dtype"): "float32",
 }  # fmt: skip
 _SEEDS = ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.compat.v1.set_random_seed")
 
@@ -46,8 +54,8 @@ def render_function(action: Action, texts: Mapping[str, str], helpers: Helpers) 
         return call(helpers.use(_PLAIN[symbol]), symbol, texts)
     if symbol == "keras.utils.to_categorical":
         return _to_categorical(texts, helpers)
-    if symbol == "keras.utils.get_file":
-        return _get_file(action, texts, helpers)
+    if symbol in _FILES:
+        return _FILES[symbol](action, texts, helpers)
     if symbol in PREPROCESS:
         mode = preprocess_mode(symbol, dict(action.args))
         return texts["x"] if mode == "none" else f"{helpers.use(f'preprocess_{mode}')}({texts['x']})"
@@ -86,15 +94,60 @@ def _to_categorical(texts: Mapping[str, str], helpers: Helpers) -> str:
 
 
 def _get_file(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str:
-    plain = {"fname", "origin", "md5_hash", "file_hash", "hash_algorithm"}
-    for name in texts:
-        if name not in plain and action.args.get(name) not in (False, None, "datasets"):
-            raise Refusal("KT302", f"`{name}` of `get_file` is not translated")
-    if "fname" not in texts or "origin" not in texts:
-        raise Refusal("KT302", "`get_file` is translated with a name and an address only")
-    digest = texts.get("file_hash", texts.get("md5_hash"))
-    shown = [texts["fname"], texts["origin"], *([digest] if digest else [])]
-    return f"{helpers.use('get_file')}({', '.join(shown)})"
+    """``get_file``: of Keras 3, which gives the folder of what it unpacks."""
+    given = {name: texts[name] for name in texts if action.args.get(name) is not None}
+    if "origin" not in given:
+        raise Refusal("KT205", "`get_file` needs an address")
+    flags = {name: action.args.get(name, False) for name in ("extract", "untar")}
+    if any(not isinstance(flag, bool) and flag is not None for flag in flags.values()):
+        raise Refusal("KT302", "`get_file` is translated where it is known whether it unpacks the file")
+    unpacks = any(flags.values())
+    digest = given.get("file_hash", given.get("md5_hash"))
+    shown = [given["fname"], given["origin"]] if "fname" in given else [f"origin={given['origin']}"]
+    if digest:
+        shown.append(digest if "fname" in given else f"digest={digest}")
+    if unpacks and (kinds := _archive_kinds(action, bool(flags["untar"]))) != ("tar", "zip"):
+        shown.append(f"kinds={kinds!r}")
+    shown += [f"{name}={given[name]}" for name in ("cache_subdir", "cache_dir", "force_download") if name in given]
+    return f"{helpers.use('get_archive' if unpacks else 'get_file')}({', '.join(shown)})"
+
+
+def _archive_kinds(action: Action, untar: bool) -> tuple[str, ...]:
+    """The kinds of archives that ``get_file`` unpacks."""
+    value = "tar" if untar else action.args.get("archive_format", "auto")
+    if value == "auto":
+        return ("tar", "zip")
+    kinds = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(kinds, (list, tuple)) or any(kind not in ("tar", "zip") for kind in kinds):
+        raise Refusal("KT302", "`archive_format` of `get_file` is not known to be `auto`, `tar` or `zip`")
+    return tuple(kinds)
+
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "labels": ("inferred", None), "label_mode": ("int", "binary", "categorical", None),
+    "color_mode": ("rgb", "rgba", "grayscale"), "interpolation": ("bilinear", "nearest"),
+    "subset": ("training", "validation", None), "pad_to_aspect_ratio": (False,),
+    "data_format": ("channels_last", None), "format": ("tf",),
+}  # fmt: skip
+
+
+def _images_from_directory(action: Action, texts: Mapping[str, str], helpers: Helpers) -> str:
+    for name, choices in _CHOICES.items():
+        if name in texts and not any(action.args[name] is c or action.args[name] == c for c in choices):
+            raise Refusal("KT302", f"`{name}` of `image_dataset_from_directory` is not translated with this value")
+    split = action.args.get("validation_split")
+    if split is not None and (action.args.get("subset") is None or not _seeded(action)):
+        raise Refusal("KT205", "`validation_split` needs a `subset`, and a `seed` unless `shuffle=False`")
+    left_out = ("pad_to_aspect_ratio", "data_format", "format")
+    shown = {name: text for name, text in texts.items() if name not in left_out}
+    return call(helpers.use("images_from_directory"), IMAGES_FROM_DIRECTORY, shown)
+
+
+def _seeded(action: Action) -> bool:
+    return action.args.get("seed") is not None or action.args.get("shuffle") is False
+
+
+_FILES = {"keras.utils.get_file": _get_file, IMAGES_FROM_DIRECTORY: _images_from_directory}
 
 
 def render_adapt(action: Action, texts: Mapping[str, str], receiver: str) -> list[str]:

@@ -22,14 +22,16 @@ _TABLES = {
     "california_housing": "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
 }
 _WORDS = {"imdb": "bfafd718b763782e994055a2d397834f", "reuters": "4d44cc38712099c9e383dc6e5f11a921"}
-_DATA = ("file_digest", "download", "get_file", "load_mnist", "load_fashion_mnist", "read_cifar", "load_cifar10",
-         "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters", "load_img",
-         "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer", "decode_predictions")  # fmt: skip
-_ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last")
-_PIPELINES = ("Pipeline", "from_arrays", "zip_data")
+_DATA = ("file_digest", "download", "get_file", "unpack", "get_archive", "load_mnist", "load_fashion_mnist",
+         "read_cifar", "load_cifar10", "load_cifar100", "word_numbers", "limit_words", "load_imdb", "load_reuters",
+         "load_img", "img_to_array", "array_to_img", "text_to_word_sequence", "Tokenizer",
+         "decode_predictions", "ImageBatches", "warp_image", "ImageDataGenerator")  # fmt: skip
+_ARRAYS = ("to_categorical", "normalize", "pad_sequences", "channels_first", "channels_last", "images_last")
+_PIPELINES = ("Pipeline", "from_arrays", "zip_data", "list_images", "read_image", "images_from_directory")
 _LOADERS = ("to_batch", "Batches", "SequenceBatches", "Steps")
 _LOOPS = ("to_tensor", "make_loader", "class_weights", "set_trainable", "select_trainable", "as_list", "weighted_mean",
-          "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict")  # fmt: skip
+          "total_loss", "metric_values", "train_one_epoch", "evaluate", "fit", "predict",
+          "predict_in_training")  # fmt: skip
 
 _CALLBACKS = ("Callback", "improves", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "LearningRateScheduler",
               "TensorBoard", "CSVLogger", "TerminateOnNaN", "LambdaCallback", "History")  # fmt: skip
@@ -66,6 +68,7 @@ _IMPORTS = {
     r"\brandom\.seed\(": "import random", r"\bre\.": "import re", r"\bos\.": "import os",
     r"\bgzip\.": "import gzip", r"\bjson\.": "import json", r"\bhashlib\.": "import hashlib",
     r"\bpickle\.": "import pickle", r"\btarfile\.": "import tarfile", r"\burllib\.request\.": "import urllib.request",
+    r"\burllib\.parse\.": "import urllib.parse", r"\btempfile\.": "import tempfile", r"\bzipfile\.": "import zipfile",
     r"\bnn\.": "from torch import nn", r"\bTensor\b": "from torch import Tensor",
     r"\bF\.": "from torch.nn import functional as F", r"\bpartial\(": "from functools import partial",
     r"\bArrayLike\b": "from numpy.typing import ArrayLike", r"\bAny\b": "from typing import Any",

@@ -145,11 +145,14 @@ class Loaders:
             shown.append(f"shuffle={shuffle}")
         return f"<SequenceBatches>({', '.join(shown)})"
 
-    def inputs(self, model: Model, source: Source, text: str) -> tuple[str, str]:
+    def inputs(self, model: Model, source: Source, text: str, steps: str | None = None) -> tuple[str, str]:
         """For predictions: a loop over the source's inputs, and the text of one batch of them."""
         element = source.element
         if source.kind == "sequence":
-            text = f"({text}[index] for index in range(len({text})))"
+            name, once = (text, "") if text.isidentifier() else ("source", f"for source in [{text}] ")
+            text = f"({name}[index] {once}for index in range(len({name})))"
+        if steps is not None:
+            text = f"itertools.islice({text}, {steps})"
         if isinstance(element, (tuple, list)) and len(element) in (2, 3):
             return f"for x, *_ in {text}", self.arrays.inputs(model, element[0], "x")
         if element is None or not hasattr(element, "shape"):

@@ -261,10 +261,11 @@ class TrainingEmitter:
     # -- inference --------------------------------------------------------------------------------------------------
     def predict(self, action: Action, texts: dict[str, str], receiver: str) -> str:
         """``model.predict(...)`` and its like: arrays in Keras' layout."""
-        _refuse(action, "callbacks", "steps")
         model, value = self._model(action), action.args.get("x")
+        _refuse(action, "callbacks", *([] if isinstance(value, Source) else ["steps"]))
+        steps = texts.get("steps") if action.args.get("steps") is not None else None
         loop, x = (
-            self.loaders.inputs(model, value, texts["x"])
+            self.loaders.inputs(model, value, texts["x"], steps)
             if isinstance(value, Source)
             else ("", self.arrays.inputs(model, value, texts["x"]))
         )
@@ -294,13 +295,30 @@ class TrainingEmitter:
         return f'({text} > 0.5).astype("int32")' if binary else f"{text}.argmax(axis=-1)"
 
     def call(self, action: Action, texts: dict[str, str], receiver: str) -> str:
-        """``model(x)`` on data: a tensor of what the model predicts."""
-        if action.args.get("training") not in (None, False) or "mask" in texts:
-            raise Refusal("KT302", "calling a model in training mode, or with a mask, is not translated")
+        """``model(x)`` on data: tensors of what the model predicts, or makes of it in training mode."""
+        if "mask" in texts:
+            raise Refusal("KT302", "calling a model with a mask is not translated")
+        model, training = self._model(action), action.args.get("training")
+        if training in (None, False):
+            found = self.predict(action, {"x": texts["inputs"]}, receiver)
+        elif training is True:
+            found = self._predict_in_training(action, texts["inputs"], receiver)
+        else:
+            raise Refusal("KT302", "calling a model is translated where `training` is known")
+        if isinstance(model.outputs, Mapping):
+            return f"{{name: torch.from_numpy(array) for name, array in {found}.items()}}"
+        if len(model.output_tensors()) > 1:
+            return f"[torch.from_numpy(array) for array in {found}]"
+        return f"torch.from_numpy({found})"
+
+    def _predict_in_training(self, action: Action, text: str, receiver: str) -> str:
         model = self._model(action)
-        if len(model.output_tensors()) != 1:
-            raise Refusal("KT302", "calling a model of several outputs on data is not translated")
-        return f"torch.from_numpy({self.predict(action, {'x': texts['inputs']}, receiver)})"
+        if self.needs.frozen or any(not layer.trainable for layer in layers_of(model)):
+            raise Refusal("KT302", "calling a model with frozen layers in training mode is not translated")
+        if id(model) in self.logits:
+            raise Refusal("KT302", "calling a model that gives logits in training mode is not translated")
+        x = self.arrays.inputs(model, action.args.get("inputs"), text)
+        return self.arrays.outputs(model, f"<predict_in_training>({receiver}, {x})")
 
     # -- the rest ---------------------------------------------------------------------------------------------------
     def summary(self, action: Action, texts: dict[str, str], receiver: str) -> str:

@@ -40,9 +40,10 @@ from transpiler.evaluate.values import (
 from transpiler.graph.keras import Layer, Model, Tensor, walk_tensors
 from transpiler.graph.program import Action, Array, Callback, History, Source
 from transpiler.graph.symbolic import Expr, Leaf
-from transpiler.rules.data import TWINS
+from transpiler.rules.data import IMAGE_GENERATOR, TWINS
 from transpiler.rules.names import canonical, is_keras
 from transpiler.rules.runtime import REPLACED
+from transpiler.rules.sources import BATCH_ATTRIBUTES, FLOWS
 
 
 def attribute(  # noqa: C901 - one case a kind of value
@@ -72,6 +73,10 @@ def attribute(  # noqa: C901 - one case a kind of value
         return _twin(ev, value, name, node)
     if isinstance(value, OptimizerOf):
         return rate(ev, value, name, node)
+    if isinstance(value, Source) and name in ("class_names", "file_paths"):
+        return Opaque(f"`{name}` of a data set is known only when the program runs", foreign=True)
+    if isinstance(value, Source) and value.kind == "sequence" and name in BATCH_ATTRIBUTES:
+        return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)
     if isinstance(value, (RateOf, Source)):
         return Method(value, name)
     if isinstance(value, Callback):
@@ -168,7 +173,9 @@ def _model(ev: Evaluator, value: Model, name: str, node: cst.Attribute) -> Any:
     return Method(value, name)
 
 
-def _twin(ev: Evaluator, value: Twin, name: str, node: cst.Attribute) -> Opaque:
+def _twin(ev: Evaluator, value: Twin, name: str, node: cst.Attribute) -> Any:
+    if value.symbol == IMAGE_GENERATOR and name in FLOWS:
+        return Method(value, name)
     if name not in TWINS[value.symbol]:
         raise Refusal("KT302", f"`{name}` of a `{value.symbol.rpartition('.')[2]}` is not translated")
     return Opaque(f"`{ev.source(node)}` is known only when the program runs", foreign=True)

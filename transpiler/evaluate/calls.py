@@ -24,7 +24,7 @@ from transpiler.evaluate.core import (
 from transpiler.evaluate.functions import call_function, generate
 from transpiler.evaluate.natives import METHODS, MUTATING, PURE, STRUCTURAL, only_reads
 from transpiler.evaluate.rates import rate_method
-from transpiler.evaluate.sources import dataset_method
+from transpiler.evaluate.sources import dataset_method, flow
 from transpiler.evaluate.values import (
     Bound,
     ClassValue,
@@ -37,6 +37,7 @@ from transpiler.evaluate.values import (
     Opaque,
     RateOf,
     Symbol,
+    Twin,
 )
 from transpiler.graph.keras import ApiObject, Layer, Model, Tensor
 from transpiler.graph.program import Array, Source
@@ -267,6 +268,8 @@ def _call_method(ev: Evaluator, method: Method, args: list[Any], kwargs: dict[st
         return call_model_method(ev, receiver, method.name, args, kwargs, node)
     if isinstance(receiver, Source):
         return dataset_method(ev, receiver, method.name, args, kwargs, node)
+    if isinstance(receiver, Twin):
+        return flow(ev, method.name, args, kwargs)
     if isinstance(receiver, RateOf):
         return rate_method(ev, method.name, args, node)
     if isinstance(receiver, Array):

@@ -12,7 +12,7 @@ from transpiler.evaluate.functions import call_function
 from transpiler.evaluate.values import Bound, ClassValue, Function, Generator, Instance, Opaque, Signal, Symbol
 from transpiler.graph.program import Action, Array, Source
 from transpiler.rules.base import bind
-from transpiler.rules.sources import DTYPES, FROM_ARRAYS, ON_SAMPLES, SEQUENCES, STEPS, ZIP
+from transpiler.rules.sources import DTYPES, FLOWS, FLOWS_REFUSED, FROM_ARRAYS, ON_SAMPLES, SEQUENCES, STEPS, ZIP
 from transpiler.source.tree import walk
 
 
@@ -166,3 +166,37 @@ def _mapped(ev: Evaluator, function: Any, element: Any, node: cst.Call) -> Any:
 
 def _record(ev: Evaluator, symbol: str, args: dict[str, Any], node: cst.Call) -> None:
     ev.record(Action(symbol, args, ev.span(node), ev.scope.qualified_name, node=node))
+
+
+# -- generators of images ---------------------------------------------------------------------------------------------
+def flow(ev: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Source:
+    """``generator.flow(…)`` and its like; the call stays as it is, for the output's class has the same methods."""
+    signature = FLOWS[name]
+    bound = bind(f"ImageDataGenerator.{name}", signature, tuple(args), kwargs)
+    for key, default in ((p.name, p.default) for p in signature if p.name in FLOWS_REFUSED):
+        if key in kwargs or bound[key] != default:
+            raise Refusal("KT302", f"`{key}` of `{name}` is not translated")
+    if len(args) > 4:
+        raise Refusal("KT302", f"`{name}` is translated with its further arguments given by name")
+    return Source("sequence", _flowing(name, bound), ends=True)
+
+
+def _flowing(name: str, bound: dict[str, Any]) -> Any:
+    """What a batch holds."""
+    if name == "flow":
+        x, y = bound["x"], bound["y"]
+        if isinstance(x, (tuple, list)):
+            raise Refusal("KT302", "`flow` is translated for one array of images")
+        arrays = [_batched(_samples(value)) for value in (x, y) if value is not None]
+        return arrays[0] if y is None else tuple(arrays)
+    mode, size = bound["class_mode"], bound["target_size"]
+    if mode not in ("categorical", "binary", "sparse", None):
+        raise Refusal("KT302", "`class_mode` of `flow_from_directory` must be a known one of the classes")
+    channels = {"rgb": 3, "rgba": 4, "grayscale": 1}.get(bound["color_mode"])
+    known = isinstance(size, (tuple, list)) and all(isinstance(side, int) for side in size)
+    images = Array((None, *(size if known else (None, None)), channels), "float32")
+    if mode is None:
+        return images
+    classes = bound["classes"]
+    count = len(classes) if isinstance(classes, (tuple, list)) else None
+    return images, Array((None, count) if mode == "categorical" else (None,), "float32")

@@ -42,7 +42,7 @@ def translate_models(
     given = {key: found.logits for key, (_, found) in provided.items()}
     emitter = TrainingEmitter(ev.program, options, layouts, given)
     translation = Translation(emitter, Comments(ev), filename, neighbours, provided)
-    trains = any(action.symbol in _TRAINING for action in ev.program.actions)
+    trains = any(a.symbol in _TRAINING or a.args.get("training") is True for a in ev.program.actions)
     lower_options = LowerOptions(
         options.drop_in, frozenset(emitter.logits_models), exact_statistics=trains, toggles=ev.toggles
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from transpiler.graph.program import Array, Unknown
+from transpiler.graph.program import Array, Source, Unknown
 from transpiler.graph.symbolic import Expr
 from transpiler.rules.base import Param, params
 from transpiler.rules.imagenet import PREPROCESS, SIGNATURES
@@ -15,6 +15,8 @@ _TEXT = "seed=113, start_char=1, oov_char=2, index_from=3"
 _PAD = "sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0"
 _CATEGORICAL = "x, num_classes=None, dtype=None"
 
+IMAGES_FROM_DIRECTORY = "keras.utils.image_dataset_from_directory"
+IMAGE_GENERATOR = "keras.preprocessing.image.ImageDataGenerator"
 TOKENIZER = "keras.preprocessing.text.Tokenizer"
 # What the output's class for a name can do too.
 TWINS = {
@@ -22,6 +24,7 @@ TWINS = {
         "num_words filters lower split char_level oov_token document_count word_counts word_index index_word "
         "fit_on_texts texts_to_sequences sequences_to_texts".split()
     ),
+    IMAGE_GENERATOR: frozenset(),
 }
 
 FUNCTIONS: dict[str, tuple[Param, ...]] = {
@@ -60,6 +63,20 @@ FUNCTIONS: dict[str, tuple[Param, ...]] = {
     ),
     "keras.utils.load_img": params(
         "path, color_mode='rgb', target_size=None, interpolation='nearest', keep_aspect_ratio=False, grayscale=False"
+    ),
+    IMAGE_GENERATOR: params(
+        "featurewise_center=False, samplewise_center=False, featurewise_std_normalization=False, "
+        "samplewise_std_normalization=False, zca_whitening=False, zca_epsilon=1e-06, rotation_range=0, "
+        "width_shift_range=0.0, height_shift_range=0.0, brightness_range=None, shear_range=0.0, zoom_range=0.0, "
+        "channel_shift_range=0.0, fill_mode='nearest', cval=0.0, horizontal_flip=False, vertical_flip=False, "
+        "rescale=None, preprocessing_function=None, data_format=None, validation_split=0.0, interpolation_order=1, "
+        "dtype=None"
+    ),
+    IMAGES_FROM_DIRECTORY: params(
+        "directory, labels='inferred', label_mode='int', class_names=None, color_mode='rgb', batch_size=32, "
+        "image_size=(256, 256), shuffle=True, seed=None, validation_split=None, subset=None, "
+        "interpolation='bilinear', follow_links=False, crop_to_aspect_ratio=False, pad_to_aspect_ratio=False, "
+        "data_format=None, format='tf', verbose=True"
     ),
     "keras.utils.img_to_array": params("img, data_format=None, dtype='float32'"),
     "keras.utils.array_to_img": params("x, data_format=None, scale=True, dtype=None"),
@@ -188,6 +205,20 @@ def _img_to_array(args: Mapping[str, Any]) -> Array:
     return Array((None, None, None), args["dtype"] if isinstance(args.get("dtype"), str) else "float32")
 
 
+def _images_from_directory(args: Mapping[str, Any]) -> Any:
+    """A data set of batches, or of single images."""
+    size, names, mode = args["image_size"], args["class_names"], args["label_mode"]
+    sides = tuple(size) if isinstance(size, (list, tuple)) and len(size) == 2 else (size, size)
+    channels = {"rgb": 3, "rgba": 4, "grayscale": 1}.get(args["color_mode"])
+    rows = () if args["batch_size"] is None else (None,)
+    images = Array((*rows, *map(_dim, sides), channels), "float32")
+    if args["labels"] is None or mode is None:
+        return Source("pipeline", images, bool(rows))
+    count = len(names) if isinstance(names, (list, tuple)) else None
+    targets = {"binary": Array((*rows, 1), "float32"), "categorical": Array((*rows, count), "float32")}
+    return Source("pipeline", (images, targets.get(mode, Array(rows, "int32"))), bool(rows))
+
+
 _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     **dict.fromkeys(PREPROCESS, _preprocess),
     "keras.utils.to_categorical": _to_categorical,
@@ -195,6 +226,7 @@ _INFER: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "keras.preprocessing.sequence.pad_sequences": _pad_sequences,
     "keras.layers.TextVectorization": _words,
     "keras.layers.StringLookup": _words,
+    IMAGES_FROM_DIRECTORY: _images_from_directory,
     "keras.utils.img_to_array": _img_to_array,
     "keras.utils.set_random_seed": lambda args: None,
     "tensorflow.random.set_seed": lambda args: None,

@@ -66,6 +66,7 @@ _RENAMED = {
     "keras.preprocessing.image.array_to_img": "keras.utils.array_to_img",
     "keras.preprocessing.image.img_to_array": "keras.utils.img_to_array",
     "keras.preprocessing.image.load_img": "keras.utils.load_img",
+    "keras.preprocessing.image_dataset_from_directory": "keras.utils.image_dataset_from_directory",
     "keras.utils.clear_session": "keras.backend.clear_session",
     "keras.Layer": "keras.layers.Layer",
 }  # fmt: skip

@@ -22,6 +22,23 @@ STEPS: dict[str, tuple[Param, ...]] = {
     "cache": params("filename='', name=None"),
     "with_options": params("options, name=None"),
 }
+# What makes batches of images for training, by the method of the generator; the rest of the arguments have one value.
+_SAVED = "save_to_dir=None, save_prefix='', save_format='png'"
+FLOWS: dict[str, tuple[Param, ...]] = {
+    "flow": params(
+        "x, y=None, batch_size=32, shuffle=True, sample_weight=None, seed=None, "
+        f"{_SAVED}, ignore_class_split=False, subset=None"
+    ),
+    "flow_from_directory": params(
+        "directory, target_size=(256, 256), color_mode='rgb', classes=None, class_mode='categorical', batch_size=32, "
+        f"shuffle=True, seed=None, {_SAVED}, follow_links=False, subset=None, interpolation='nearest', "
+        "keep_aspect_ratio=False"
+    ),
+}
+FLOWS_REFUSED = frozenset(
+    "sample_weight save_to_dir save_prefix save_format ignore_class_split follow_links keep_aspect_ratio".split()
+)
+BATCH_ATTRIBUTES = frozenset("class_indices classes num_classes filenames filepaths samples n batch_size reset".split())
 FASTER_ONLY = frozenset(["prefetch", "cache", "with_options"])
 
 # Functions of TensorFlow on one sample: parameters, and what stands for them on a tensor of PyTorch.

@@ -214,3 +214,11 @@ def test_the_help_says_that_code_is_run() -> None:
     from transpiler.cli import command
 
     assert "runs code of FILE" in CliRunner().invoke(command, ["--help"]).output
+
+
+def test_a_model_that_draws_random_numbers_is_not_compared(backend: None) -> None:
+    """Two calls of it differ under Keras already."""
+    body = "i = keras.Input((8,))\nm = keras.Model(i, layers.Lambda(lambda t: keras.random.dropout(t, 0.5))(i))\n"
+    (verdict,) = verify(HEAD + body, "random.py")
+    assert verdict.status == NOT_COMPARABLE
+    assert "random" in verdict.detail

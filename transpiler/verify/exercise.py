@@ -70,6 +70,12 @@ class Exercise:
         scaled = _scaled(inputs, best[2])
         return scaled, self._with_gain(scaled, best[1])
 
+    def check_repeatable(self, inputs: list[Array], outputs: list[Array]) -> None:
+        """Refuse a model that draws random numbers also outside of training: no two calls of it are alike."""
+        for first, again in zip(outputs, self._call(inputs), strict=True):
+            if not np.allclose(first, again, rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise NotComparableError("its outputs are random, also outside of training")
+
     def _with_gain(self, inputs: list[Array], gain: float) -> list[Array]:
         rng = np.random.RandomState(0)
         for variable in self.model.weights:

@@ -166,6 +166,7 @@ def _exercise(keras: Any, save: Any, recorder: Recorder, job: Any, number: int, 
         raise NotComparableError(f"Keras does not make a model here, but {type(model).__name__}")
     exercise = Exercise(keras, model, wanted["inputs"], wanted["dtypes"])
     inputs, outputs = exercise.run()
+    exercise.check_repeatable(inputs, outputs)
     save(model, f"{stem}.weights.h5")
     arrays: dict[str, Any] = {f"input_{at}": array for at, array in enumerate(inputs)}
     arrays |= {f"output_{at}": array for at, array in enumerate(outputs)}
